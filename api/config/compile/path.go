@@ -1,0 +1,149 @@
+package compile
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/yosida95/uritemplate/v3"
+)
+
+// Path is a compiled path template of an HTTP tool: RFC 6570 narrowed to what
+// cannot be talked into another path. A variable is percent-encoded and fills
+// (a part of) one segment; {?a,b} may end the template.
+type Path struct {
+	template  *uritemplate.Template
+	pathVars  []string
+	queryVars []string
+}
+
+var (
+	expression = regexp.MustCompile(`\{[^{}]*\}`)
+	simpleVar  = regexp.MustCompile(`^\{[A-Za-z0-9_]+\}$`)
+	queryTail  = regexp.MustCompile(`^\{\?[A-Za-z0-9_]+(,[A-Za-z0-9_]+)*\}$`)
+	// RFC 3986 section 3.3 pchar without percent-encoding, and the slash.
+	literal = regexp.MustCompile(`^[A-Za-z0-9._~!$&'()*+,;=:@/-]*$`)
+)
+
+// NewPath compiles a template such as "/invoices/{id}" or "/invoices{?from,to}".
+func NewPath(s string) (*Path, error) {
+	if !strings.HasPrefix(s, "/") {
+		return nil, fmt.Errorf("%q: want a path that begins with /", s)
+	}
+	if !literal.MatchString(expression.ReplaceAllString(s, "")) {
+		return nil, fmt.Errorf("%q: want a URI template (RFC 6570) of unescaped path characters and {name}, optionally ending in {?name,name}", s)
+	}
+	p := new(Path)
+	for _, loc := range expression.FindAllStringIndex(s, -1) {
+		expr := s[loc[0]:loc[1]]
+		switch {
+		case simpleVar.MatchString(expr):
+			p.pathVars = append(p.pathVars, expr[1:len(expr)-1])
+		case queryTail.MatchString(expr) && loc[1] == len(s):
+			p.queryVars = strings.Split(expr[2:len(expr)-1], ",")
+		default:
+			return nil, fmt.Errorf("%q: %s is not allowed; want {name}, or {?name,name} at the end", s, expr)
+		}
+	}
+	if hasDotSegment(s) {
+		return nil, fmt.Errorf("%q: want no . or .. segment", s)
+	}
+	template, err := uritemplate.New(s)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not a URI template (RFC 6570): %w", s, err)
+	}
+	p.template = template
+	return p, nil
+}
+
+// PathVars returns the variables of the path proper, in order.
+func (p *Path) PathVars() []string { return p.pathVars }
+
+// QueryVars returns the variables of a closing {?a,b}.
+func (p *Path) QueryVars() []string { return p.queryVars }
+
+// Names tells whether the template uses the argument.
+func (p *Path) Names(arg string) bool {
+	return slices.Contains(p.pathVars, arg) || slices.Contains(p.queryVars, arg)
+}
+
+// Expand fills the template with validated arguments and returns the escaped
+// path and query. A path variable must be a scalar, not empty, and must not
+// form a dot segment however often the upstream decodes it.
+func (p *Path) Expand(args map[string]any) (escapedPath, query string, err error) {
+	values := uritemplate.Values{}
+	for _, name := range p.pathVars {
+		s, err := pathValue(name, args[name])
+		if err != nil {
+			return "", "", err
+		}
+		values.Set(name, uritemplate.String(s))
+	}
+	for _, name := range p.queryVars {
+		if v, ok := args[name]; ok {
+			s, err := Scalar(v)
+			if err != nil {
+				return "", "", fmt.Errorf("argument %s %w", name, err)
+			}
+			values.Set(name, uritemplate.String(s))
+		}
+	}
+	expanded, err := p.template.Expand(values)
+	if err != nil {
+		return "", "", errors.New("arguments do not fit the path")
+	}
+	escapedPath, query, _ = strings.Cut(expanded, "?")
+	// Neighbors can form what no single value does: /{a}{b} with "." and ".".
+	if hasDotSegment(escapedPath) {
+		return "", "", errors.New("arguments form a dot segment in the path")
+	}
+	return escapedPath, query, nil
+}
+
+func pathValue(name string, v any) (string, error) {
+	s, err := Scalar(v)
+	if err != nil {
+		return "", fmt.Errorf("argument %s %w", name, err)
+	}
+	switch {
+	case s == "":
+		return "", fmt.Errorf("argument %s is empty", name)
+	case strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }):
+		return "", fmt.Errorf("argument %s has control characters", name)
+	case hasDotSegment(s) || strings.Contains(s, "%"):
+		// A percent sign would be decoded twice by an upstream behind a proxy.
+		return "", fmt.Errorf("argument %s has a . or .. segment or a percent sign", name)
+	}
+	return s, nil
+}
+
+// hasDotSegment knows the other spellings too: a backslash that some servers
+// take for a slash, and a path parameter, "..;a", that some cut off first.
+func hasDotSegment(s string) bool {
+	segments := strings.FieldsFunc(s, func(r rune) bool { return r == '/' || r == '\\' })
+	return slices.ContainsFunc(segments, func(segment string) bool {
+		name, _, _ := strings.Cut(segment, ";")
+		return name == "." || name == ".."
+	})
+}
+
+// Scalar returns the text of a string, number or boolean argument.
+func Scalar(v any) (string, error) {
+	switch v := v.(type) {
+	case string:
+		return v, nil
+	case json.Number:
+		return v.String(), nil
+	case bool:
+		if v {
+			return "true", nil
+		}
+		return "false", nil
+	case nil:
+		return "", errors.New("is missing")
+	}
+	return "", errors.New("is not a string, number or boolean")
+}

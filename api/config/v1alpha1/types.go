@@ -1,0 +1,111 @@
+package v1alpha1
+
+import "encoding/json"
+
+const (
+	// APIVersion is the only value of RuntimeConfig.APIVersion that this
+	// package decodes.
+	APIVersion = "config.securedmcp.dev/v1alpha1"
+	// Kind is the only value of RuntimeConfig.Kind that this package decodes.
+	Kind = "RuntimeConfig"
+	// UpstreamBuiltin is the reserved upstream of tools that are Go functions
+	// registered in the runtime image.
+	UpstreamBuiltin = "builtin"
+	// DefaultUpstreamTimeoutSeconds bounds an upstream call that names no bound.
+	DefaultUpstreamTimeoutSeconds = 10
+)
+
+// RuntimeConfig is everything that one runtime enforces.
+type RuntimeConfig struct {
+	APIVersion string `json:"apiVersion"`
+	Kind       string `json:"kind"`
+
+	// Name identifies the server in logs and metrics, for example
+	// "billing/billing-tools".
+	Name string `json:"name"`
+	// Title is the human-readable name in the protected resource metadata
+	// (resource_name, RFC 9728) and in the MCP server information.
+	Title string `json:"title,omitempty"`
+	// Resource is the canonical URI of the server (RFC 8707). Its host is the
+	// only Host that is served and its path is the MCP endpoint.
+	Resource string `json:"resource"`
+	// Issuer is compared byte for byte with a token's iss.
+	Issuer string `json:"issuer"`
+	// Audience must be among a token's aud.
+	Audience string `json:"audience"`
+	// Scopes are the scopes this server knows, with their hierarchy.
+	Scopes []Scope `json:"scopes,omitempty"`
+	// RequiredScopes are needed by every request.
+	RequiredScopes []string `json:"requiredScopes,omitempty"`
+	// Tokens says how access tokens are verified.
+	Tokens Tokens `json:"tokens,omitzero"`
+	// Upstreams are the services that tools are made of.
+	Upstreams []Upstream `json:"upstreams,omitempty"`
+	// Tools are all that can be called.
+	Tools []Tool `json:"tools,omitempty"`
+}
+
+// Scope is one OAuth scope and what it includes.
+type Scope struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	// Implies lists narrower scopes that a holder of this one has too.
+	Implies []string `json:"implies,omitempty"`
+}
+
+// Tokens says how access tokens are verified.
+type Tokens struct {
+	// CABundleFile is a PEM file of the certificate authorities that the
+	// issuer's certificate may chain to, in place of the system's.
+	CABundleFile string `json:"caBundleFile,omitempty"`
+}
+
+// Upstream is a service that tools call.
+type Upstream struct {
+	Name string `json:"name"`
+	// HTTP is a plain HTTP API.
+	HTTP *HTTPUpstream `json:"http,omitempty"`
+	// TimeoutSeconds bounds one call, from connecting to the last byte.
+	// 0 means DefaultUpstreamTimeoutSeconds.
+	TimeoutSeconds int `json:"timeoutSeconds,omitempty"`
+}
+
+// HTTPUpstream is an HTTP API.
+type HTTPUpstream struct {
+	// URL is the base URL that tool paths are appended to.
+	URL string `json:"url"`
+}
+
+// Tool is one MCP tool and who may call it.
+type Tool struct {
+	Name        string           `json:"name"`
+	Title       string           `json:"title,omitempty"`
+	Description string           `json:"description,omitempty"`
+	Annotations *ToolAnnotations `json:"annotations,omitempty"`
+	// Scopes are all needed to call the tool, beside RequiredScopes.
+	Scopes []string `json:"scopes,omitempty"`
+	// InputSchema is a JSON Schema 2020-12 whose root type is object.
+	InputSchema json.RawMessage `json:"inputSchema"`
+	// Upstream names the entry of Upstreams that answers, or UpstreamBuiltin.
+	Upstream string `json:"upstream"`
+	// HTTP is how a call becomes a request to an HTTP upstream.
+	HTTP *HTTPTool `json:"http,omitempty"`
+}
+
+// ToolAnnotations are the MCP hints about a tool's behavior.
+type ToolAnnotations struct {
+	ReadOnlyHint    *bool `json:"readOnlyHint,omitempty"`
+	DestructiveHint *bool `json:"destructiveHint,omitempty"`
+	IdempotentHint  *bool `json:"idempotentHint,omitempty"`
+	OpenWorldHint   *bool `json:"openWorldHint,omitempty"`
+}
+
+// HTTPTool maps a tool call to one HTTP request.
+type HTTPTool struct {
+	// Method is GET, POST, PUT, PATCH or DELETE.
+	Method string `json:"method"`
+	// Path is a URI Template (RFC 6570) of simple expansions, "/invoices/{id}",
+	// appended to the upstream's URL. Arguments that it does not name go to the
+	// query (GET, DELETE) or to a JSON body (POST, PUT, PATCH).
+	Path string `json:"path"`
+}

@@ -1,0 +1,52 @@
+// The runtime command is the MCP resource server of one SecuredMCPServer.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/securedmcp/operator/runtime/app"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "runtime:", err)
+		os.Exit(1) //nolint:gocritic // the deferred stop only restores signals
+	}
+}
+
+func run(ctx context.Context, args []string, stderr io.Writer) error {
+	o := app.Options{Version: version}
+	var level slog.Level
+	flags := flag.NewFlagSet("runtime", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.ConfigFile, "config", "", "`file` with the RuntimeConfig to enforce; its changes are followed (required)")
+	flags.StringVar(&o.Listen, "listen", app.DefaultListen, "`address` of the public listener: the MCP endpoint and its metadata")
+	flags.StringVar(&o.AdminListen, "admin-listen", app.DefaultAdminListen, "`address` of the admin listener: /healthz /readyz /metrics /configz")
+	flags.DurationVar(&o.DrainTimeout, "drain-timeout", app.DefaultDrainTimeout, "how long requests may take to end after SIGTERM")
+	flags.TextVar(&level, "log-level", slog.LevelInfo, "least `level` that is logged: DEBUG, INFO, WARN or ERROR")
+	showVersion := flags.Bool("version", false, "print the version and exit")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *showVersion {
+		fmt.Println(version)
+		return nil
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
+	}
+	o.Logger = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level}))
+	return app.Run(ctx, o)
+}

@@ -1,0 +1,164 @@
+// Package app is the runtime: an MCP resource server that enforces one
+// RuntimeConfig. A program of one's own can embed it to offer tools that are Go
+// functions; see Options.Builtins.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/securedmcp/operator/runtime/internal/live"
+	"github.com/securedmcp/operator/runtime/internal/telemetry"
+)
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 120 * time.Second
+	maxHeaderBytes    = 32 << 10
+)
+
+// Server is a running runtime.
+type Server struct {
+	options  Options
+	live     *live.Live
+	metrics  *telemetry.Metrics
+	public   listener
+	admin    listener
+	draining atomic.Bool
+	done     chan struct{}
+	err      error
+}
+
+type listener struct {
+	net.Listener
+	server *http.Server
+}
+
+// Run runs a runtime until ctx ends, then drains it.
+func Run(ctx context.Context, o Options) error {
+	s, err := Start(ctx, o)
+	if err != nil {
+		return err
+	}
+	return s.Wait()
+}
+
+// Start listens and returns; the configuration is loaded in the background, and
+// the public listener answers 503 until then. The runtime stops when ctx ends.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	s := &Server{options: o, metrics: telemetry.New(registry), done: make(chan struct{})}
+	keys := newKeyPool(s.metrics, o.Logger)
+	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Namespace: "securedmcp", Name: "issuer_keys_age_seconds", Help: "Time since the issuer's keys were last fetched.",
+	}, keys.oldest))
+	b := &builder{options: o, metrics: s.metrics, keys: keys}
+	s.live = live.New(b.read, b.build)
+	if err := s.listen(registry); err != nil {
+		return nil, err
+	}
+	go s.run(ctx)
+	return s, nil
+}
+
+func (s *Server) listen(registry *prometheus.Registry) error {
+	var err error
+	if s.public.Listener, err = net.Listen("tcp", s.options.Listen); err != nil {
+		return fmt.Errorf("opening the public listener: %w", err)
+	}
+	if s.admin.Listener, err = net.Listen("tcp", s.options.AdminListen); err != nil {
+		s.public.Close()
+		return fmt.Errorf("opening the admin listener: %w", err)
+	}
+	s.public.server = newHTTPServer(s.live)
+	s.admin.server = newHTTPServer(adminRoutes(s.live, registry, &s.draining))
+	return nil
+}
+
+func newHTTPServer(h http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+	}
+}
+
+// Addr is the address of the public listener.
+func (s *Server) Addr() net.Addr { return s.public.Addr() }
+
+// AdminAddr is the address of the admin listener.
+func (s *Server) AdminAddr() net.Addr { return s.admin.Addr() }
+
+// Wait returns when the runtime has stopped, nil if it was told to.
+func (s *Server) Wait() error {
+	<-s.done
+	return s.err
+}
+
+func (s *Server) run(ctx context.Context) {
+	defer close(s.done)
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range []listener{s.public, s.admin} {
+		group.Go(func() error {
+			if err := l.server.Serve(l.Listener); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serving %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error { return s.watch(ctx) })
+	group.Go(func() error {
+		<-ctx.Done()
+		return s.drain()
+	})
+	s.err = group.Wait()
+	s.live.Close()
+}
+
+// watch keeps the configuration in force current. The directory of the file is
+// watched; what the file refers to is polled with it.
+func (s *Server) watch(ctx context.Context) error {
+	var last string
+	onReload := func(changed bool, err error) {
+		status := s.live.Status()
+		switch {
+		case err != nil && err.Error() != last:
+			last = err.Error()
+			s.metrics.ConfigLoaded("", err)
+			s.options.Logger.Error("configuration refused", "enforced", status.Revision, "error", err)
+		case changed:
+			last = ""
+			s.metrics.ConfigLoaded(status.Revision, nil)
+			s.options.Logger.Info("configuration enforced", "revision", status.Revision)
+		}
+	}
+	return s.live.Watch(ctx, []string{filepath.Dir(s.options.ConfigFile)}, onReload, s.options.Logger)
+}
+
+// drain lets requests end. Readiness goes first, and the admin listener last,
+// so that whoever sends requests here can see it.
+func (s *Server) drain() error {
+	s.draining.Store(true)
+	s.options.Logger.Info("stopping", "drainTimeout", s.options.DrainTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
+	defer cancel()
+	err := s.public.server.Shutdown(ctx)
+	if err != nil {
+		err = fmt.Errorf("draining: requests still ran after %s: %w", s.options.DrainTimeout, err)
+		s.public.server.Close()
+	}
+	return errors.Join(err, s.admin.server.Close())
+}

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"log/slog"
+	"sync"
+
+	"github.com/securedmcp/operator/runtime/internal/authn"
+)
+
+// keyPool lets configurations that trust the same issuer share its keys, so
+// that a change of scopes does not depend on the issuer being up.
+type keyPool struct {
+	observer authn.KeysObserver
+	logger   *slog.Logger
+
+	mu      sync.Mutex
+	entries map[keyPoolID]*keyPoolEntry
+}
+
+type keyPoolID struct {
+	issuer   string
+	caBundle [sha256.Size]byte
+}
+
+type keyPoolEntry struct {
+	keys  *authn.Keys
+	users int
+}
+
+func newKeyPool(observer authn.KeysObserver, logger *slog.Logger) *keyPool {
+	return &keyPool{observer: observer, logger: logger, entries: map[keyPoolID]*keyPoolEntry{}}
+}
+
+// acquire returns the issuer's keys, fetched at least once, and a function to
+// call when they are needed no more.
+func (p *keyPool) acquire(ctx context.Context, issuer string, caBundle []byte) (*authn.Keys, func(), error) {
+	id := keyPoolID{issuer: issuer, caBundle: sha256.Sum256(caBundle)}
+	release := func() { p.release(id) }
+	if keys := p.use(id, nil); keys != nil {
+		return keys, release, nil
+	}
+	keys, err := p.fetch(ctx, issuer, caBundle)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.use(id, keys), release, nil
+}
+
+// use counts a user of the entry, which it makes of fetched if there is none.
+// Configurations are built one at a time, so there never is one by then.
+func (p *keyPool) use(id keyPoolID, fetched *authn.Keys) *authn.Keys {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	entry := p.entries[id]
+	if entry == nil {
+		if fetched == nil {
+			return nil
+		}
+		entry = &keyPoolEntry{keys: fetched}
+		p.entries[id] = entry
+	}
+	entry.users++
+	return entry.keys
+}
+
+func (p *keyPool) fetch(ctx context.Context, issuer string, caBundle []byte) (*authn.Keys, error) {
+	client, err := authn.NewClient(caBundle)
+	if err != nil {
+		return nil, err
+	}
+	return authn.NewKeys(ctx, authn.KeysConfig{Issuer: issuer, Client: client, Observer: p.observer, Logger: p.logger})
+}
+
+func (p *keyPool) release(id keyPoolID) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	entry := p.entries[id]
+	if entry.users--; entry.users == 0 {
+		delete(p.entries, id)
+		entry.keys.Close()
+	}
+}
+
+// oldest returns the age in seconds of the oldest keys in use.
+func (p *keyPool) oldest() float64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var age float64
+	for _, entry := range p.entries {
+		age = max(age, entry.keys.Age().Seconds())
+	}
+	return age
+}

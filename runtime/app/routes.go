@@ -1,0 +1,108 @@
+package app
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/internal/authn"
+	"github.com/securedmcp/operator/runtime/internal/httpmw"
+	"github.com/securedmcp/operator/runtime/internal/policy"
+)
+
+const (
+	metadataPrefix  = "/.well-known/oauth-protected-resource"
+	maxRequestBytes = 1 << 20
+	bodyTimeout     = 30 * time.Second
+)
+
+// parts are what Routes connects.
+type parts struct {
+	config    *config.RuntimeConfig
+	resource  *url.URL
+	policy    *policy.Policy
+	verifier  *authn.Verifier
+	responder *httpmw.Responder
+	mcp       http.Handler
+	logger    *slog.Logger
+}
+
+// routes is the public listener, and the order in which a request is judged.
+// Nothing of its body is read before the caller is known and allowed in.
+func routes(p parts) http.Handler {
+	endpoint := chain(p.mcp,
+		httpmw.Identify,
+		httpmw.Recover(p.logger),
+		httpmw.BoundBody(maxRequestBytes, bodyTimeout),
+		httpmw.AllowHost(p.resource, p.responder),
+		httpmw.AllowOrigin(p.resource, p.responder),
+		httpmw.Authenticate(p.verifier, p.policy, p.responder),
+		httpmw.RequireDoor(p.policy, p.responder),
+		httpmw.DropCredentials,
+		httpmw.Denials(p.responder),
+	)
+	metadata := metadataHandler(p.config)
+	endpointPath, metadataPath := p.resource.Path, metadataPrefix+p.resource.Path
+	if endpointPath == "" {
+		endpointPath = "/"
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case endpointPath:
+			endpoint.ServeHTTP(w, r)
+		case metadataPath:
+			metadata.ServeHTTP(w, r)
+		default:
+			http.NotFound(w, r)
+		}
+	})
+}
+
+// chain wraps h so that the first middleware is the outermost.
+func chain(h http.Handler, middleware ...func(http.Handler) http.Handler) http.Handler {
+	for i := len(middleware) - 1; i >= 0; i-- {
+		h = middleware[i](h)
+	}
+	return h
+}
+
+// metadataHandler serves the protected resource metadata (RFC 9728 section 3).
+// It is public and readable from any origin.
+func metadataHandler(c *config.RuntimeConfig) http.Handler {
+	scopes := make([]string, 0, len(c.Scopes))
+	for _, s := range c.Scopes {
+		scopes = append(scopes, s.Name)
+	}
+	body, err := json.Marshal(&oauthex.ProtectedResourceMetadata{
+		Resource:               c.Resource,
+		AuthorizationServers:   []string{c.Issuer},
+		ScopesSupported:        scopes,
+		BearerMethodsSupported: []string{"header"},
+		ResourceName:           c.Title,
+	})
+	if err != nil {
+		panic(err) // strings always encode
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Access-Control-Allow-Origin", "*")
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
+		h.Set("Access-Control-Allow-Headers", "MCP-Protocol-Version")
+		switch r.Method {
+		case http.MethodOptions:
+			w.WriteHeader(http.StatusNoContent)
+		case http.MethodGet, http.MethodHead:
+			h.Set("Content-Type", "application/json")
+			h.Set("Cache-Control", "max-age=60")
+			_, _ = w.Write(body)
+		default:
+			h.Set("Allow", "GET, HEAD, OPTIONS")
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+		}
+	})
+}

@@ -1,0 +1,218 @@
+package authn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// KeysConfig says where verification keys come from and how long they last.
+type KeysConfig struct {
+	// Issuer is the issuer identifier.
+	Issuer string
+	// Client fetches the issuer's documents; see NewClient.
+	Client *http.Client
+	// Refresh is how often the keys are fetched anew: the longest time that a
+	// removed key is still accepted while the issuer can be reached. Default 5
+	// minutes.
+	Refresh time.Duration
+	// MaxStale is how long known keys outlive an issuer that cannot be
+	// reached. Default 24 hours.
+	MaxStale time.Duration
+	// Observer is told of each fetch; may be nil.
+	Observer KeysObserver
+	// Logger must not be nil.
+	Logger *slog.Logger
+}
+
+// KeysObserver is told of each fetch of an issuer's keys.
+type KeysObserver interface {
+	KeysFetched(issuer string, err error)
+}
+
+const (
+	defaultRefresh  = 5 * time.Minute
+	defaultMaxStale = 24 * time.Hour
+	minRetry        = 5 * time.Second
+	// Tokens with unknown keys may cause this many fetches at once and then
+	// one every refetchEvery, however many such tokens there are.
+	refetchBurst = 3
+	refetchEvery = 5 * time.Second
+)
+
+// Keys holds the verification keys of one issuer and keeps them current until
+// Close.
+type Keys struct {
+	cfg     KeysConfig
+	current atomic.Pointer[keySet]
+	fetched atomic.Int64 // Unix nanoseconds of the last successful fetch
+
+	mu      sync.Mutex // serializes fetches
+	jwksURI string     // guarded by mu
+
+	flight  sync.Mutex
+	pending *refetch // the fetch that unknown keys wait for; guarded by flight
+	budget  *rate.Limiter
+
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+type refetch struct{ done chan struct{} }
+
+// NewKeys fetches the issuer's keys once and then keeps them fresh in the
+// background. It fails when the issuer cannot be discovered or publishes no
+// usable key.
+func NewKeys(ctx context.Context, cfg KeysConfig) (*Keys, error) {
+	if cfg.Refresh == 0 {
+		cfg.Refresh = defaultRefresh
+	}
+	if cfg.MaxStale == 0 {
+		cfg.MaxStale = defaultMaxStale
+	}
+	k := &Keys{
+		cfg:    cfg,
+		budget: rate.NewLimiter(rate.Every(refetchEvery), refetchBurst),
+		done:   make(chan struct{}),
+	}
+	if err := k.fetch(ctx); err != nil {
+		return nil, err
+	}
+	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	k.cancel = cancel
+	go k.refresh(background)
+	return k, nil
+}
+
+// Close stops the refreshing. The keys stay usable.
+func (k *Keys) Close() {
+	k.cancel()
+	<-k.done
+}
+
+// Age returns how long ago the keys were fetched.
+func (k *Keys) Age() time.Duration {
+	return time.Since(time.Unix(0, k.fetched.Load()))
+}
+
+// set returns the current keys, or nil when they are too old to be believed.
+func (k *Keys) set() *keySet {
+	if k.Age() > k.cfg.MaxStale {
+		return nil
+	}
+	return k.current.Load()
+}
+
+func (k *Keys) refresh(ctx context.Context) {
+	defer close(k.done)
+	wait, retry := k.cfg.Refresh, min(minRetry, k.cfg.Refresh)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		if err := k.fetch(ctx); err == nil {
+			wait, retry = k.cfg.Refresh, min(minRetry, k.cfg.Refresh)
+			continue
+		} else if ctx.Err() == nil {
+			k.cfg.Logger.Warn("keys not refreshed; known keys stay in use",
+				"issuer", k.cfg.Issuer, "age", k.Age().Round(time.Second), "error", err)
+		}
+		wait, retry = retry, min(2*retry, k.cfg.Refresh)
+	}
+}
+
+// fetch reads metadata and keys. Metadata is read each time too: issuers move
+// their keys.
+func (k *Keys) fetch(ctx context.Context) (err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	defer func() { k.observe(err) }()
+	md, err := discover(ctx, k.cfg.Client, k.cfg.Issuer)
+	if err != nil {
+		return err
+	}
+	k.jwksURI = md.JWKSURI
+	return k.fetchKeysLocked(ctx)
+}
+
+func (k *Keys) fetchKeysLocked(ctx context.Context) error {
+	raw, err := fetchJSON(ctx, k.cfg.Client, k.jwksURI)
+	if err != nil {
+		return fmt.Errorf("fetching keys: %w", err)
+	}
+	next, err := parseKeySet(raw)
+	if err != nil {
+		return fmt.Errorf("reading keys from %s: %w", k.jwksURI, err)
+	}
+	if prev := k.current.Load(); prev == nil {
+		next.generation = 1
+	} else if next.generation = prev.generation; !prev.keeps(next) {
+		next.generation++
+	}
+	k.current.Store(next)
+	k.fetched.Store(time.Now().UnixNano())
+	return nil
+}
+
+func (k *Keys) observe(err error) {
+	if k.cfg.Observer != nil {
+		k.cfg.Observer.KeysFetched(k.cfg.Issuer, err)
+	}
+}
+
+// refetchUnknown fetches the keys because a token names one that is not known.
+// All callers of one moment share one fetch, and the budget bounds how many
+// there are. It returns the newest keys either way.
+func (k *Keys) refetchUnknown(ctx context.Context) *keySet {
+	r := k.join()
+	if r == nil {
+		return k.set()
+	}
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+	}
+	return k.set()
+}
+
+// join returns the fetch under way, or starts one if the budget allows.
+func (k *Keys) join() *refetch {
+	k.flight.Lock()
+	defer k.flight.Unlock()
+	if k.pending != nil {
+		return k.pending
+	}
+	if !k.budget.Allow() {
+		return nil
+	}
+	r := &refetch{done: make(chan struct{})}
+	k.pending = r
+	go k.runRefetch(r)
+	return r
+}
+
+func (k *Keys) runRefetch(r *refetch) {
+	// Its own deadline: the request that began it may go away while others wait.
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	k.mu.Lock()
+	err := k.fetchKeysLocked(ctx)
+	k.observe(err)
+	k.mu.Unlock()
+	if err != nil && !errors.Is(err, context.Canceled) {
+		k.cfg.Logger.Warn("keys not fetched for an unknown kid", "issuer", k.cfg.Issuer, "error", err)
+	}
+	k.flight.Lock()
+	k.pending = nil
+	k.flight.Unlock()
+	close(r.done)
+}

@@ -1,0 +1,35 @@
+package authn
+
+import (
+	"context"
+	"time"
+
+	"github.com/securedmcp/operator/runtime/internal/policy"
+)
+
+// Principal is who a verified token speaks for. It is small on purpose: a
+// hundred thousand of them are kept at once.
+type Principal struct {
+	// Subject is the sub claim, or the client's id where there is no sub.
+	Subject string
+	// ClientID is the client_id, azp or cid claim, in this order.
+	ClientID string
+	// Scopes are the declared scopes that the token carries, with all that
+	// they imply.
+	Scopes policy.Set
+	// Expires is the exp claim plus the clock skew allowed for.
+	Expires time.Time
+}
+
+type principalKey struct{}
+
+// WithPrincipal returns a context that carries p.
+func WithPrincipal(ctx context.Context, p *Principal) context.Context {
+	return context.WithValue(ctx, principalKey{}, p)
+}
+
+// FromContext returns the caller, or nil outside the door.
+func FromContext(ctx context.Context) *Principal {
+	p, _ := ctx.Value(principalKey{}).(*Principal)
+	return p
+}

@@ -1,0 +1,161 @@
+// Package authn is the door: it finds the bearer token of a request and turns
+// it into a Principal, or refuses. Access tokens are JWTs (RFC 7519, RFC 9068)
+// verified as RFC 8725 asks, against the issuer's published keys.
+package authn
+
+import (
+	"context"
+	"crypto/sha256"
+	"time"
+
+	"github.com/securedmcp/operator/runtime/internal/policy"
+)
+
+// DefaultClockSkew is how far the issuer's clock may be off.
+const DefaultClockSkew = 30 * time.Second
+
+var defaultScopeClaims = []string{"scope", "scp"}
+
+// VerifierConfig says which tokens are accepted.
+type VerifierConfig struct {
+	// Issuer must equal iss, byte for byte.
+	Issuer string
+	// Audience must be aud or among it, byte for byte.
+	Audience string
+	// Keys are the issuer's.
+	Keys *Keys
+	// Scopes are those this server knows.
+	Scopes *policy.Scopes
+	// Observer is told of each verification; may be nil.
+	Observer VerifyObserver
+}
+
+// VerifyObserver is told how a token was judged.
+type VerifyObserver interface {
+	// TokenCached is called when the verdict was remembered.
+	TokenCached()
+	// TokenVerified is called when the token was verified anew.
+	TokenVerified(took time.Duration, err error)
+}
+
+// Verifier judges access tokens. Each token is verified once and remembered
+// until it expires or a key leaves the issuer's set.
+type Verifier struct {
+	cfg   VerifierConfig
+	cache cache
+}
+
+// NewVerifier returns a Verifier with an empty memory.
+func NewVerifier(cfg VerifierConfig) *Verifier { return &Verifier{cfg: cfg} }
+
+// Verify returns whom the token speaks for. Its errors are *Error.
+func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
+	set := v.cfg.Keys.set()
+	if set == nil {
+		return nil, refuse(Unavailable, "the issuer's keys are too old and cannot be fetched")
+	}
+	now := time.Now()
+	d := digest(sha256.Sum256([]byte(token)))
+	if p := v.cache.get(d, set.generation, now); p != nil {
+		if v.cfg.Observer != nil {
+			v.cfg.Observer.TokenCached()
+		}
+		return p, nil
+	}
+	p, generation, err := v.verify(ctx, token, set, now)
+	if v.cfg.Observer != nil {
+		// A nil *Error in an error is not nil.
+		var observed error
+		if err != nil {
+			observed = err
+		}
+		v.cfg.Observer.TokenVerified(time.Since(now), observed)
+	}
+	if err != nil {
+		return nil, err
+	}
+	v.cache.put(d, generation, p, now)
+	return p, nil
+}
+
+// verify checks the signature first: nothing a stranger wrote is looked at
+// closer than needed to find the key.
+func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now time.Time) (*Principal, uint64, *Error) {
+	c, err := parseCompact(token)
+	if err != nil {
+		return nil, 0, err
+	}
+	set, err = v.checkSignature(ctx, c, set)
+	if err != nil {
+		return nil, 0, err
+	}
+	claims, err := parseClaims(c.payload)
+	if err != nil {
+		return nil, 0, err
+	}
+	p, err := v.judge(claims, now)
+	return p, set.generation, err
+}
+
+// checkSignature returns the keys that the signature was checked against.
+func (v *Verifier) checkSignature(ctx context.Context, c *compact, set *keySet) (*keySet, *Error) {
+	keys, known := set.candidates(c)
+	if verifiesAny(c, keys) {
+		return set, nil
+	}
+	if known {
+		return nil, refuse(BadSignature, "the signature is not by the key that kid names")
+	}
+	newer := v.cfg.Keys.refetchUnknown(ctx)
+	if newer == nil || newer == set {
+		return nil, refuse(UnknownKey, "no key of the issuer verifies the token")
+	}
+	if keys, _ = newer.candidates(c); !verifiesAny(c, keys) {
+		return nil, refuse(UnknownKey, "no key of the issuer verifies the token")
+	}
+	return newer, nil
+}
+
+func verifiesAny(c *compact, keys []*key) bool {
+	for _, k := range keys {
+		if c.algorithm.verifier.Verify([]byte(c.signingInput), c.signature, k.public) == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (v *Verifier) judge(c claims, now time.Time) (*Principal, *Error) {
+	if err := c.checkParties(v.cfg.Issuer, v.cfg.Audience); err != nil {
+		return nil, err
+	}
+	expires, err := c.checkTimes(now, DefaultClockSkew)
+	if err != nil {
+		return nil, err
+	}
+	// RFC 9449 section 7.1, RFC 8705 section 3: bound to a key that a bearer
+	// does not prove to hold.
+	if _, ok := c["cnf"]; ok {
+		return nil, refuse(SenderBound, "cnf binds the token to a key; bearer use is refused")
+	}
+	scopes, err := c.scopes(defaultScopeClaims)
+	if err != nil {
+		return nil, err
+	}
+	return newPrincipal(c, v.cfg.Scopes.Granted(scopes), expires)
+}
+
+func newPrincipal(c claims, scopes policy.Set, expires time.Time) (*Principal, *Error) {
+	subject, err := c.text("sub")
+	if err != nil {
+		return nil, err
+	}
+	client := c.firstText("client_id", "azp", "cid")
+	if subject == "" {
+		subject = client
+	}
+	if subject == "" {
+		return nil, refuse(MissingClaim, "neither sub nor client_id")
+	}
+	return &Principal{Subject: subject, ClientID: client, Scopes: scopes, Expires: expires}, nil
+}

@@ -1,0 +1,111 @@
+package httpmw
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+type requestIDKey struct{}
+
+// RequestID returns the id that Identify gave the request.
+func RequestID(ctx context.Context) string {
+	id, _ := ctx.Value(requestIDKey{}).(string)
+	return id
+}
+
+// Identify gives each request an id of its own, which the answer carries and
+// the audit names. An inbound id is not taken over: it would be a stranger's
+// text in the log.
+func Identify(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		id := rand.Text()
+		w.Header().Set("X-Request-Id", id)
+		next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), requestIDKey{}, id)))
+	})
+}
+
+// Recover turns a panic of one request into a 500 and keeps the others going.
+func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			defer func() {
+				p := recover()
+				if p == nil {
+					return
+				}
+				if p == http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
+					panic(p)
+				}
+				// The value may quote what a caller sent; its type does not.
+				logger.ErrorContext(req.Context(), "request panicked", "requestID", RequestID(req.Context()), "type", fmt.Sprintf("%T", p))
+				w.WriteHeader(http.StatusInternalServerError)
+			}()
+			next.ServeHTTP(w, req)
+		})
+	}
+}
+
+// AllowHost refuses requests for another host than the resource's (DNS
+// rebinding). The port may be left out or be the scheme's default.
+func AllowHost(resource *url.URL, r *Responder) func(http.Handler) http.Handler {
+	want := hostPort(resource.Host, resource.Scheme)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if hostPort(req.Host, resource.Scheme) != want {
+				r.Refuse(w, req, Refusal{Status: http.StatusForbidden, Error: "host_not_allowed", Reason: "bad_host"})
+				return
+			}
+			next.ServeHTTP(w, req)
+		})
+	}
+}
+
+func hostPort(host, scheme string) string {
+	host = strings.ToLower(host)
+	switch scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return host
+}
+
+// AllowOrigin refuses requests that a browser sent from another origin than the
+// resource's own.
+func AllowOrigin(resource *url.URL, r *Responder) func(http.Handler) http.Handler {
+	own := resource.Scheme + "://" + hostPort(resource.Host, resource.Scheme)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			origins := req.Header["Origin"]
+			if len(origins) > 1 || len(origins) == 1 && !sameOrigin(origins[0], own) {
+				r.Refuse(w, req, Refusal{Status: http.StatusForbidden, Error: "origin_not_allowed", Reason: "bad_origin"})
+				return
+			}
+			next.ServeHTTP(w, req)
+		})
+	}
+}
+
+func sameOrigin(origin, own string) bool {
+	u, err := url.Parse(origin)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	return strings.ToLower(u.Scheme)+"://"+hostPort(u.Host, strings.ToLower(u.Scheme)) == own
+}
+
+// DropCredentials removes the caller's token from the request: whatever comes
+// after has a Principal and no use for it.
+func DropCredentials(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		req.Header.Del("Authorization")
+		req.Header.Del("Cookie")
+		next.ServeHTTP(w, req)
+	})
+}

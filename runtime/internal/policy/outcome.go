@@ -1,0 +1,40 @@
+package policy
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// Outcome carries a decision about one HTTP request from the MCP layer, which
+// takes it on what the SDK parsed, back to the HTTP layer, which answers with a
+// status and a challenge.
+type Outcome struct {
+	denial atomic.Pointer[Denial]
+}
+
+// Denial is why an authenticated request is refused.
+type Denial struct {
+	// Tool is what the caller wanted to call.
+	Tool string
+	// Needs are all scopes that the operation needs, in order of declaration.
+	Needs []string
+}
+
+// Deny records the refusal; the first one of a request stays.
+func (o *Outcome) Deny(d *Denial) { o.denial.CompareAndSwap(nil, d) }
+
+// Denial returns the refusal, or nil.
+func (o *Outcome) Denial() *Denial { return o.denial.Load() }
+
+type outcomeKey struct{}
+
+// WithOutcome returns a context that carries o.
+func WithOutcome(ctx context.Context, o *Outcome) context.Context {
+	return context.WithValue(ctx, outcomeKey{}, o)
+}
+
+// OutcomeFrom returns the outcome of the request, or nil.
+func OutcomeFrom(ctx context.Context) *Outcome {
+	o, _ := ctx.Value(outcomeKey{}).(*Outcome)
+	return o
+}

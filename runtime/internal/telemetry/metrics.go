@@ -1,0 +1,107 @@
+// Package telemetry holds the metrics of the runtime. Label values come from
+// closed sets or from the configuration, never from callers.
+package telemetry
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/securedmcp/operator/runtime/internal/authn"
+)
+
+// Metrics are the runtime's own; the zero value is not usable.
+type Metrics struct {
+	requests      *prometheus.CounterVec
+	verifications *prometheus.CounterVec
+	verifySeconds prometheus.Histogram
+	cacheHits     prometheus.Counter
+	keyFetches    *prometheus.CounterVec
+	toolCalls     *prometheus.CounterVec
+	upstream      *prometheus.HistogramVec
+	reloads       *prometheus.CounterVec
+	config        *prometheus.GaugeVec
+}
+
+// New registers the metrics, and those of the Go runtime and the process, with
+// registry.
+func New(registry *prometheus.Registry) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "securedmcp", Name: name, Help: help}, labels)
+	}
+	m := &Metrics{
+		requests:      counter("requests_total", "Requests to the MCP endpoint, by outcome: ok or the reason of the refusal.", "outcome"),
+		verifications: counter("token_verifications_total", "Tokens verified anew, by result: ok or the reason of the refusal.", "result"),
+		keyFetches:    counter("issuer_key_fetches_total", "Fetches of the issuer's keys, by result: ok or error.", "result"),
+		toolCalls:     counter("tool_calls_total", "Calls of declared tools, by decision and result.", "tool", "decision", "reason"),
+		reloads:       counter("config_reloads_total", "Configurations loaded after the first, by result: ok or error.", "result"),
+		verifySeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: "securedmcp", Name: "token_verification_seconds", Help: "Time to verify a token that was not remembered.",
+			Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .1, 1, 5},
+		}),
+		cacheHits: prometheus.NewCounter(prometheus.CounterOpts{
+			Namespace: "securedmcp", Name: "token_cache_hits_total", Help: "Requests whose token was remembered as verified.",
+		}),
+		upstream: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: "securedmcp", Name: "upstream_seconds", Help: "Time of upstream calls, by upstream and class of the answer: 2xx to 5xx, timeout or error.",
+			Buckets: prometheus.DefBuckets,
+		}, []string{"upstream", "answer"}),
+		config: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Namespace: "securedmcp", Name: "config_info", Help: "1 for the revision of the configuration that is enforced.",
+		}, []string{"revision"}),
+	}
+	registry.MustRegister(m.requests, m.verifications, m.keyFetches, m.toolCalls, m.reloads,
+		m.verifySeconds, m.cacheHits, m.upstream, m.config,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Request counts a request by its outcome.
+func (m *Metrics) Request(outcome string) { m.requests.WithLabelValues(outcome).Inc() }
+
+// TokenCached implements authn.VerifyObserver.
+func (m *Metrics) TokenCached() { m.cacheHits.Inc() }
+
+// TokenVerified implements authn.VerifyObserver.
+func (m *Metrics) TokenVerified(took time.Duration, err error) {
+	m.verifySeconds.Observe(took.Seconds())
+	result := "ok"
+	var refusal *authn.Error
+	if errors.As(err, &refusal) {
+		result = string(refusal.Reason)
+	}
+	m.verifications.WithLabelValues(result).Inc()
+}
+
+// KeysFetched implements authn.KeysObserver.
+func (m *Metrics) KeysFetched(_ string, err error) {
+	m.keyFetches.WithLabelValues(okOrError(err)).Inc()
+}
+
+// ToolCalled counts a call of a declared tool.
+func (m *Metrics) ToolCalled(tool, decision, reason string) {
+	m.toolCalls.WithLabelValues(tool, decision, reason).Inc()
+}
+
+// UpstreamAnswered observes one upstream call.
+func (m *Metrics) UpstreamAnswered(upstream, answer string, took time.Duration) {
+	m.upstream.WithLabelValues(upstream, answer).Observe(took.Seconds())
+}
+
+// ConfigLoaded counts a reload and shows the revision in force.
+func (m *Metrics) ConfigLoaded(revision string, err error) {
+	m.reloads.WithLabelValues(okOrError(err)).Inc()
+	if err == nil {
+		m.config.Reset()
+		m.config.WithLabelValues(revision).Set(1)
+	}
+}
+
+func okOrError(err error) string {
+	if err != nil {
+		return "error"
+	}
+	return "ok"
+}

@@ -1,0 +1,183 @@
+// Package tools builds the MCP server that offers the declared tools, with the
+// policy in front of them.
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/securedmcp/operator/api/config/compile"
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/internal/audit"
+	"github.com/securedmcp/operator/runtime/internal/policy"
+	"github.com/securedmcp/operator/runtime/internal/upstream"
+)
+
+// listTTL is how long a client may keep the tool list: short, because a policy
+// change must show.
+const listTTL = 10 * time.Second
+
+// Observer is told of tool calls and upstream calls.
+type Observer interface {
+	upstream.Observer
+	ToolCalled(tool, decision, reason string)
+}
+
+// Config is what a server is built from.
+type Config struct {
+	Runtime *config.RuntimeConfig
+	Policy  *policy.Policy
+	// Builtins answer the tools whose upstream is builtin.
+	Builtins map[string]mcp.ToolHandler
+	Audit    *audit.Log
+	Observer Observer
+	Logger   *slog.Logger
+	// Version is the runtime's own, told to clients.
+	Version string
+}
+
+// Server is an MCP server over HTTP. It expects authenticated requests.
+type Server struct {
+	http.Handler
+	upstreams []*upstream.HTTP
+}
+
+// Close gives the upstreams' idle connections back.
+func (s *Server) Close() {
+	for _, u := range s.upstreams {
+		u.Close()
+	}
+}
+
+// NewServer compiles every tool of the configuration. It fails rather than
+// leave one out.
+func NewServer(c Config) (*Server, error) {
+	apis, err := newUpstreams(c)
+	if err != nil {
+		return nil, err
+	}
+	impl := &mcp.Implementation{Name: c.Runtime.Name, Title: c.Runtime.Title, Version: c.Version}
+	server := mcp.NewServer(impl, &mcp.ServerOptions{
+		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}},
+		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) {
+			c.CacheScope, c.TTLMs = "private", int(listTTL.Milliseconds())
+		},
+		Logger: quietLogger(c.Logger),
+	})
+	for i := range c.Runtime.Tools {
+		t := &c.Runtime.Tools[i]
+		handler, err := newHandler(c, t, apis)
+		if err != nil {
+			return nil, fmt.Errorf("tools[%d] (%s): %w", i, t.Name, err)
+		}
+		server.AddTool(declaration(t), handler)
+	}
+	server.AddReceivingMiddleware(toolsOnly, authorize(c.Policy, c.Audit, c.Observer))
+	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{
+		Stateless:                    true,
+		JSONResponse:                 true,
+		DisableLocalhostProtection:   true, // the Host allow-list is stricter
+		PropagateRequestCancellation: true,
+		Logger:                       quietLogger(c.Logger),
+	})
+	s := &Server{Handler: handler}
+	for _, api := range apis {
+		s.upstreams = append(s.upstreams, api)
+	}
+	return s, nil
+}
+
+// quietLogger keeps the SDK's messages, which may quote what a client sent, out
+// of all but debug logs.
+func quietLogger(l *slog.Logger) *slog.Logger {
+	if l.Enabled(context.Background(), slog.LevelDebug) {
+		return l
+	}
+	return slog.New(slog.DiscardHandler)
+}
+
+func newUpstreams(c Config) (map[string]*upstream.HTTP, error) {
+	apis := make(map[string]*upstream.HTTP, len(c.Runtime.Upstreams))
+	for _, u := range c.Runtime.Upstreams {
+		api, err := upstream.NewHTTP(u, c.Observer)
+		if err != nil {
+			return nil, err
+		}
+		apis[u.Name] = api
+	}
+	return apis, nil
+}
+
+func declaration(t *config.Tool) *mcp.Tool {
+	tool := &mcp.Tool{Name: t.Name, Title: t.Title, Description: t.Description, InputSchema: t.InputSchema}
+	if a := t.Annotations; a != nil {
+		tool.Annotations = &mcp.ToolAnnotations{
+			ReadOnlyHint: a.ReadOnlyHint != nil && *a.ReadOnlyHint, DestructiveHint: a.DestructiveHint,
+			IdempotentHint: a.IdempotentHint != nil && *a.IdempotentHint, OpenWorldHint: a.OpenWorldHint,
+		}
+	}
+	return tool
+}
+
+// backend answers a call of a tool with validated arguments and tells the
+// status of the upstream, 0 where there was none.
+type backend interface {
+	call(ctx context.Context, args map[string]any) (*mcp.CallToolResult, int)
+}
+
+func newHandler(c Config, t *config.Tool, apis map[string]*upstream.HTTP) (mcp.ToolHandler, error) {
+	schema, err := compile.NewSchema(t.InputSchema)
+	if err != nil {
+		return nil, fmt.Errorf("inputSchema: %w", err)
+	}
+	if t.Upstream == config.UpstreamBuiltin {
+		return newBuiltinHandler(schema, c.Builtins[t.Name])
+	}
+	b, err := newBackend(t, apis)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		args, err := schema.Arguments(req.Params.Arguments)
+		if err != nil {
+			return failure("arguments: " + err.Error()), nil
+		}
+		result, status := b.call(ctx, args)
+		if call := callFrom(ctx); call != nil {
+			call.upstreamStatus = status
+		}
+		return result, nil
+	}, nil
+}
+
+func newBackend(t *config.Tool, apis map[string]*upstream.HTTP) (backend, error) {
+	api := apis[t.Upstream]
+	if api == nil || t.HTTP == nil {
+		return nil, fmt.Errorf("upstream %q with http: no such backend", t.Upstream)
+	}
+	return newHTTPTool(*t.HTTP, api)
+}
+
+func newBuiltinHandler(schema *compile.Schema, handler mcp.ToolHandler) (mcp.ToolHandler, error) {
+	if handler == nil {
+		return nil, errors.New("upstream builtin: this runtime image has no such tool")
+	}
+	return func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		args, err := schema.Arguments(req.Params.Arguments)
+		if err != nil {
+			return failure("arguments: " + err.Error()), nil
+		}
+		// The handler gets what was validated, not what was sent.
+		if req.Params.Arguments, err = json.Marshal(args); err != nil {
+			return nil, fmt.Errorf("encoding arguments: %w", err)
+		}
+		return handler(ctx, req)
+	}, nil
+}

@@ -1,0 +1,167 @@
+// Package upstream calls the services that tools are made of. A request is made
+// of the tool's declaration and the validated arguments and of nothing that the
+// caller sent beside them: no header, no cookie, no token.
+package upstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+)
+
+// MaxResponseBytes bounds an upstream's answer, after decompression.
+const MaxResponseBytes = 4 << 20
+
+// Errors of a call. They tell the caller the class and no more.
+var (
+	ErrTimeout     = errors.New("the upstream did not answer in time")
+	ErrUnreachable = errors.New("the upstream could not be reached")
+	ErrTooLarge    = fmt.Errorf("the upstream's answer has more than %d bytes", MaxResponseBytes)
+	ErrRedirect    = errors.New("the upstream answered with a redirect, which is not followed")
+)
+
+// Observer is told of each call: its answer is "2xx" to "5xx", "timeout" or
+// "error".
+type Observer interface {
+	UpstreamAnswered(upstream, answer string, took time.Duration)
+}
+
+// HTTP is an HTTP API.
+type HTTP struct {
+	name     string
+	base     *url.URL
+	timeout  time.Duration
+	client   *http.Client
+	observer Observer
+}
+
+// NewHTTP returns a client of u, which config.RuntimeConfig.Validate has passed.
+func NewHTTP(u config.Upstream, observer Observer) (*HTTP, error) {
+	base, err := url.Parse(u.HTTP.URL)
+	if err != nil {
+		return nil, fmt.Errorf("parsing URL of upstream %s: %w", u.Name, err)
+	}
+	timeout := time.Duration(u.TimeoutSeconds) * time.Second
+	if timeout == 0 {
+		timeout = config.DefaultUpstreamTimeoutSeconds * time.Second
+	}
+	return &HTTP{name: u.Name, base: base, timeout: timeout, client: newClient(), observer: observer}, nil
+}
+
+func newClient() *http.Client {
+	return &http.Client{
+		Transport: &http.Transport{
+			// No proxy: an upstream is named by whoever deploys the server, and
+			// its traffic is not sent through whatever the environment says.
+			DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
+			TLSHandshakeTimeout: 5 * time.Second,
+			ForceAttemptHTTP2:   true,
+			MaxIdleConns:        128,
+			MaxIdleConnsPerHost: 128,
+			IdleConnTimeout:     90 * time.Second,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Close gives idle connections back.
+func (h *HTTP) Close() { h.client.CloseIdleConnections() }
+
+// Request is one call: where and what to send.
+type Request struct {
+	Method string
+	// Path is escaped and begins with a slash; it is appended to the
+	// upstream's URL.
+	Path  string
+	Query string
+	// JSON is the body, nil for none.
+	JSON []byte
+}
+
+// Response is an upstream's answer of at most MaxResponseBytes.
+type Response struct {
+	Status      int
+	ContentType string
+	Body        []byte
+}
+
+// Do sends r and reads the whole answer. Its errors are the package's.
+func (h *HTTP) Do(ctx context.Context, r Request) (*Response, error) {
+	ctx, cancel := context.WithTimeout(ctx, h.timeout)
+	defer cancel()
+	start := time.Now()
+	resp, err := h.do(ctx, r)
+	h.observer.UpstreamAnswered(h.name, answerClass(resp, err), time.Since(start))
+	return resp, err
+}
+
+func (h *HTTP) do(ctx context.Context, r Request) (*Response, error) {
+	req, err := h.newRequest(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := h.client.Do(req)
+	if err != nil {
+		return nil, classify(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+		return nil, ErrRedirect
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxResponseBytes+1))
+	if err != nil {
+		return nil, classify(err)
+	}
+	if len(body) > MaxResponseBytes {
+		return nil, ErrTooLarge
+	}
+	return &Response{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: body}, nil
+}
+
+func (h *HTTP) newRequest(ctx context.Context, r Request) (*http.Request, error) {
+	// Joined as text: path.Join and its kin would resolve what was escaped.
+	target := h.base.Scheme + "://" + h.base.Host + strings.TrimSuffix(h.base.EscapedPath(), "/") + r.Path
+	if r.Query != "" {
+		target += "?" + r.Query
+	}
+	var body io.Reader
+	if r.JSON != nil {
+		body = strings.NewReader(string(r.JSON))
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, target, body)
+	if err != nil {
+		return nil, fmt.Errorf("building request for upstream %s: %w", h.name, err)
+	}
+	if r.JSON != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	req.Header.Set("Accept", "application/json, text/*;q=0.9")
+	req.Header.Set("User-Agent", "securedmcp-runtime")
+	return req, nil
+}
+
+func classify(err error) error {
+	var timeout net.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &timeout) && timeout.Timeout() {
+		return ErrTimeout
+	}
+	return ErrUnreachable
+}
+
+func answerClass(resp *Response, err error) string {
+	switch {
+	case errors.Is(err, ErrTimeout):
+		return "timeout"
+	case err != nil:
+		return "error"
+	}
+	return string(rune('0'+resp.Status/100)) + "xx"
+}

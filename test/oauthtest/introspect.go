@@ -1,0 +1,35 @@
+package oauthtest
+
+import (
+	"maps"
+	"net/http"
+)
+
+// serveIntrospect answers RFC 7662: a confidential client asks what a token
+// means. Unknown, forged, expired and revoked tokens are all inactive.
+func (h *Handler) serveIntrospect(w http.ResponseWriter, r *http.Request) {
+	answer, err := h.introspect(w, r)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, answer)
+}
+
+func (h *Handler) introspect(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
+	form, err := parseForm(w, r)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.authenticateConfidential(r, form); err != nil {
+		return nil, err
+	}
+	claims, ok := h.tokens.get(form.Get("token"), h.config.Now())
+	if !ok {
+		return map[string]any{"active": false}, nil
+	}
+	answer := maps.Clone(claims)
+	maps.DeleteFunc(answer, func(_ string, value any) bool { return value == nil })
+	answer["active"], answer["token_type"] = true, "Bearer"
+	return answer, nil
+}
