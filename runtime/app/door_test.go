@@ -57,6 +57,9 @@ func TestProtectedResourceMetadata(t *testing.T) {
 		"scopes_supported":         []any{"invoices:read", "invoices:write"},
 		"bearer_methods_supported": []any{"header"},
 		"resource_name":            "Billing Tools",
+		"securedmcp_scope_descriptions": map[string]any{
+			"invoices:read": "Look invoices up", "invoices:write": "Change invoices",
+		},
 	}
 	if diff := cmp.Diff(want, resp.JSON()); diff != "" || resp.Status != http.StatusOK {
 		t.Errorf("status %d, metadata (-want +got):\n%s", resp.Status, diff)

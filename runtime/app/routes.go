@@ -1,13 +1,10 @@
 package app
 
 import (
-	"encoding/json"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"time"
-
-	"github.com/modelcontextprotocol/go-sdk/oauthex"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/internal/authn"
@@ -69,40 +66,4 @@ func chain(h http.Handler, middleware ...func(http.Handler) http.Handler) http.H
 		h = middleware[i](h)
 	}
 	return h
-}
-
-// metadataHandler serves the protected resource metadata (RFC 9728 section 3).
-// It is public and readable from any origin.
-func metadataHandler(c *config.RuntimeConfig) http.Handler {
-	scopes := make([]string, 0, len(c.Scopes))
-	for _, s := range c.Scopes {
-		scopes = append(scopes, s.Name)
-	}
-	body, err := json.Marshal(&oauthex.ProtectedResourceMetadata{
-		Resource:               c.Resource,
-		AuthorizationServers:   []string{c.Issuer},
-		ScopesSupported:        scopes,
-		BearerMethodsSupported: []string{"header"},
-		ResourceName:           c.Title,
-	})
-	if err != nil {
-		panic(err) // strings always encode
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Access-Control-Allow-Origin", "*")
-		h.Set("Access-Control-Allow-Methods", "GET, HEAD, OPTIONS")
-		h.Set("Access-Control-Allow-Headers", "MCP-Protocol-Version")
-		switch r.Method {
-		case http.MethodOptions:
-			w.WriteHeader(http.StatusNoContent)
-		case http.MethodGet, http.MethodHead:
-			h.Set("Content-Type", "application/json")
-			h.Set("Cache-Control", "max-age=60")
-			_, _ = w.Write(body)
-		default:
-			h.Set("Allow", "GET, HEAD, OPTIONS")
-			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		}
-	})
 }

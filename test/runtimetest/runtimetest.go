@@ -75,6 +75,16 @@ func StartRaw(t testing.TB, raw []byte, change ...func(*app.Options)) *Runtime {
 	return r
 }
 
+// Attach returns a Runtime for a server that the test started itself. Its logs
+// are not collected.
+func Attach(t testing.TB, server *app.Server, resource string) *Runtime {
+	t.Helper()
+	return &Runtime{
+		Server: server, t: t, logs: new(buffer), resource: parse(t, resource),
+		HTTP: &http.Client{Transport: redirectTo(server.Addr().String())},
+	}
+}
+
 // Logs returns what the runtime has logged so far.
 func (r *Runtime) Logs() string { return r.logs.String() }
 

@@ -7,15 +7,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/yosida95/uritemplate/v3"
 )
 
 // Path is a compiled path template of an HTTP tool: RFC 6570 narrowed to what
 // cannot be talked into another path. A variable is percent-encoded and fills
 // (a part of) one segment; {?a,b} may end the template.
 type Path struct {
-	template  *uritemplate.Template
+	// parts are literals and variables in turn: literal, name, literal, ...
+	parts     []string
 	pathVars  []string
 	queryVars []string
 }
@@ -36,12 +35,14 @@ func NewPath(s string) (*Path, error) {
 	if !literal.MatchString(expression.ReplaceAllString(s, "")) {
 		return nil, fmt.Errorf("%q: want a URI template (RFC 6570) of unescaped path characters and {name}, optionally ending in {?name,name}", s)
 	}
-	p := new(Path)
+	p, rest := new(Path), 0
 	for _, loc := range expression.FindAllStringIndex(s, -1) {
 		expr := s[loc[0]:loc[1]]
+		p.parts, rest = append(p.parts, s[rest:loc[0]]), loc[1]
 		switch {
 		case simpleVar.MatchString(expr):
-			p.pathVars = append(p.pathVars, expr[1:len(expr)-1])
+			name := expr[1 : len(expr)-1]
+			p.parts, p.pathVars = append(p.parts, name), append(p.pathVars, name)
 		case queryTail.MatchString(expr) && loc[1] == len(s):
 			p.queryVars = strings.Split(expr[2:len(expr)-1], ",")
 		default:
@@ -51,11 +52,9 @@ func NewPath(s string) (*Path, error) {
 	if hasDotSegment(s) {
 		return nil, fmt.Errorf("%q: want no . or .. segment", s)
 	}
-	template, err := uritemplate.New(s)
-	if err != nil {
-		return nil, fmt.Errorf("%q is not a URI template (RFC 6570): %w", s, err)
+	if p.queryVars == nil {
+		p.parts = append(p.parts, s[rest:])
 	}
-	p.template = template
 	return p, nil
 }
 
@@ -74,33 +73,59 @@ func (p *Path) Names(arg string) bool {
 // path and query. A path variable must be a scalar, not empty, and must not
 // form a dot segment however often the upstream decodes it.
 func (p *Path) Expand(args map[string]any) (escapedPath, query string, err error) {
-	values := uritemplate.Values{}
-	for _, name := range p.pathVars {
-		s, err := pathValue(name, args[name])
-		if err != nil {
-			return "", "", err
-		}
-		values.Set(name, uritemplate.String(s))
-	}
-	for _, name := range p.queryVars {
-		if v, ok := args[name]; ok {
-			s, err := Scalar(v)
+	var b strings.Builder
+	for i, part := range p.parts {
+		if i%2 == 1 {
+			value, err := pathValue(part, args[part])
 			if err != nil {
-				return "", "", fmt.Errorf("argument %s %w", name, err)
+				return "", "", err
 			}
-			values.Set(name, uritemplate.String(s))
+			part = escape(value)
 		}
+		b.WriteString(part)
 	}
-	expanded, err := p.template.Expand(values)
-	if err != nil {
-		return "", "", errors.New("arguments do not fit the path")
-	}
-	escapedPath, query, _ = strings.Cut(expanded, "?")
 	// Neighbors can form what no single value does: /{a}{b} with "." and ".".
-	if hasDotSegment(escapedPath) {
+	if hasDotSegment(b.String()) {
 		return "", "", errors.New("arguments form a dot segment in the path")
 	}
-	return escapedPath, query, nil
+	query, err = p.expandQuery(args)
+	return b.String(), query, err
+}
+
+// expandQuery leaves absent arguments out (RFC 6570 section 3.2.8).
+func (p *Path) expandQuery(args map[string]any) (string, error) {
+	var pairs []string
+	for _, name := range p.queryVars {
+		v, ok := args[name]
+		if !ok {
+			continue
+		}
+		value, err := Scalar(v)
+		if err != nil {
+			return "", fmt.Errorf("argument %s %w", name, err)
+		}
+		pairs = append(pairs, name+"="+escape(value))
+	}
+	return strings.Join(pairs, "&"), nil
+}
+
+// escape percent-encodes all but the unreserved characters (RFC 6570 section
+// 3.2.1).
+func escape(s string) string {
+	const hex = "0123456789ABCDEF"
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; unreserved(c) {
+			b.WriteByte(c)
+		} else {
+			b.Write([]byte{'%', hex[c>>4], hex[c&15]})
+		}
+	}
+	return b.String()
+}
+
+func unreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
 }
 
 func pathValue(name string, v any) (string, error) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -58,7 +59,11 @@ func (s *Schema) Arguments(raw json.RawMessage) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.resolved.Validate(args); err != nil {
+	instance, err := plain(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.resolved.Validate(instance); err != nil {
 		return nil, err
 	}
 	return args, nil
@@ -77,41 +82,45 @@ func decodeArguments(raw json.RawMessage) (map[string]any, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("arguments are followed by other data")
 	}
-	if err := checkNumbers(args); err != nil {
-		return nil, err
-	}
 	return args, nil
 }
 
-// checkNumbers bounds numeric literals: validation computes with exact
-// rationals, and "1e999999" costs nine bytes to send and megabits to hold.
-func checkNumbers(v any) error {
+// plain returns v as the validator wants it: with numbers of Go's own types.
+func plain(v any) (any, error) {
 	switch v := v.(type) {
 	case json.Number:
-		return checkNumber(string(v))
+		return plainNumber(string(v))
 	case []any:
-		for _, e := range v {
-			if err := checkNumbers(e); err != nil {
-				return err
+		out := make([]any, len(v))
+		for i, e := range v {
+			var err error
+			if out[i], err = plain(e); err != nil {
+				return nil, err
 			}
 		}
+		return out, nil
 	case map[string]any:
-		for _, e := range v {
-			if err := checkNumbers(e); err != nil {
-				return err
+		out := make(map[string]any, len(v))
+		for k, e := range v {
+			var err error
+			if out[k], err = plain(e); err != nil {
+				return nil, err
 			}
 		}
+		return out, nil
 	}
-	return nil
+	return v, nil
 }
 
-func checkNumber(s string) error {
-	const maxLiteral, maxExponentDigits = 64, 3
-	if i := strings.IndexAny(s, "eE"); i >= 0 && len(strings.TrimLeft(s[i+1:], "+-0")) > maxExponentDigits {
-		return errors.New("a number's exponent has more than 3 digits")
+// plainNumber also refuses what a double cannot hold: upstreams are likely to
+// read numbers as one.
+func plainNumber(s string) (any, error) {
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return n, nil
 	}
-	if len(s) > maxLiteral {
-		return errors.New("a number has more than 64 characters")
+	n, err := strconv.ParseFloat(s, 64)
+	if err != nil {
+		return nil, errors.New("a number is out of the range of a double")
 	}
-	return nil
+	return n, nil
 }

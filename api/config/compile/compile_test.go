@@ -1,0 +1,150 @@
+package compile
+
+import (
+	"encoding/json"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+)
+
+func TestSchemasThatDoNotCompile(t *testing.T) {
+	for name, tc := range map[string]struct{ schema, want string }{
+		"no JSON":                  {`{`, "not a JSON Schema"},
+		"a boolean":                {`true`, "root type"},
+		"no type":                  {`{}`, `want "object"`},
+		"a list of types":          {`{"type":["object","null"]}`, `want "object"`},
+		"another root type":        {`{"type":"array"}`, `root type is "array"`},
+		"another draft":            {`{"$schema":"http://json-schema.org/draft-04/schema#","type":"object"}`, "draft-04"},
+		"a reference to the net":   {`{"type":"object","properties":{"a":{"$ref":"https://example.com/s.json"}}}`, "references must stay inside"},
+		"a reference to a file":    {`{"type":"object","properties":{"a":{"$ref":"file:///etc/passwd"}}}`, "references must stay inside"},
+		"a reference to nowhere":   {`{"type":"object","properties":{"a":{"$ref":"#/$defs/none"}}}`, "references must stay inside"},
+		"a pattern that is broken": {`{"type":"object","properties":{"a":{"pattern":"("}}}`, "does not compile"},
+		"a wrong keyword value":    {`{"type":"object","required":"a"}`, "not a JSON Schema"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := NewSchema(json.RawMessage(tc.schema))
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want one with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestSchemasThatCompile(t *testing.T) {
+	for name, schema := range map[string]string{
+		"the smallest":              `{"type":"object"}`,
+		"one that names its draft":  `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object"}`,
+		"one with definitions":      `{"type":"object","properties":{"a":{"$ref":"#/$defs/a"}},"$defs":{"a":{"type":"string"}}}`,
+		"one with unknown keywords": `{"type":"object","x-mcp-header":"a","properties":{"a":{"type":"string","x-y":1}}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := NewSchema(json.RawMessage(schema)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestPathsThatDoNotCompile(t *testing.T) {
+	for name, tc := range map[string]struct{ path, want string }{
+		"nothing":               {"", "begins with /"},
+		"a relative path":       {"a/{b}", "begins with /"},
+		"an unclosed variable":  {"/{b", "want a URI template"},
+		"a reserved expansion":  {"/{+b}", "{+b} is not allowed"},
+		"a fragment expansion":  {"/{#b}", "{#b} is not allowed"},
+		"a label expansion":     {"/{.b}", "{.b} is not allowed"},
+		"a path expansion":      {"/a{/b}", "{/b} is not allowed"},
+		"an exploded variable":  {"/{b*}", "{b*} is not allowed"},
+		"a prefix":              {"/{b:3}", "{b:3} is not allowed"},
+		"two variables in one":  {"/{a,b}", "{a,b} is not allowed"},
+		"an empty variable":     {"/{}", "{} is not allowed"},
+		"a query in the middle": {"/a{?b}/c", "{?b} is not allowed"},
+		"a literal query":       {"/a?b=c", "want a URI template"},
+		"a fragment":            {"/a#b", "want a URI template"},
+		"an escape":             {"/%2e%2e", "want a URI template"},
+		"a climb":               {"/a/../b", "no . or .. segment"},
+		"a space":               {"/a b", "want a URI template"},
+		"a line break":          {"/a\r\nHost: b", "want a URI template"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := NewPath(tc.path)
+			if err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("error %v, want one with %q", err, tc.want)
+			}
+		})
+	}
+}
+
+func TestCheckSaysWhichToolAndWhy(t *testing.T) {
+	tool := func(schema, path string) *config.RuntimeConfig {
+		return &config.RuntimeConfig{Tools: []config.Tool{
+			{InputSchema: json.RawMessage(`{"type":"object"}`)},
+			{InputSchema: json.RawMessage(schema), HTTP: &config.HTTPTool{Path: path}},
+		}}
+	}
+	for name, tc := range map[string]struct {
+		config     *config.RuntimeConfig
+		path, want string
+	}{
+		"a broken schema":             {tool(`{"type":"string"}`, "/"), "tools[1].inputSchema", "root type"},
+		"a broken path":               {tool(`{"type":"object"}`, "x"), "tools[1].http.path", "begins with /"},
+		"a variable of no property":   {tool(`{"type":"object"}`, "/{id}"), "tools[1].http.path", "{id} is not a required property"},
+		"a variable that is optional": {tool(`{"type":"object","properties":{"id":{}}}`, "/{id}"), "tools[1].http.path", "{id} is not a required property"},
+		"a query of no property":      {tool(`{"type":"object"}`, "/a{?q}"), "tools[1].http.path", "{?q} is not a property"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var errs config.FieldErrors
+			if err := Check(tc.config); !errors.As(err, &errs) || len(errs) != 1 {
+				t.Fatalf("error %v, want one FieldError", err)
+			}
+			if errs[0].Path != tc.path || !strings.Contains(errs[0].Detail, tc.want) {
+				t.Errorf("%v; want %s with %q", errs, tc.path, tc.want)
+			}
+		})
+	}
+}
+
+// Whatever the argument, the path keeps its segments and decodes to the
+// argument again.
+func FuzzPathExpand(f *testing.F) {
+	for _, seed := range []string{"INV-1", "a/b", "..", "%2e%2e", "ä b", "..;x", "\\..\\", "?x#y", "\x00", ""} {
+		f.Add("/items/{id}/x", seed)
+	}
+	f.Add("/{id}", ".")
+	f.Add("/a{id}b{?q}", "&=")
+	f.Fuzz(func(t *testing.T, template, value string) {
+		p, err := NewPath(template)
+		if err != nil {
+			return
+		}
+		args := map[string]any{}
+		for _, name := range append(p.PathVars(), p.QueryVars()...) {
+			args[name] = value
+		}
+		path, query, err := p.Expand(args)
+		if err != nil {
+			return
+		}
+		u, err := url.Parse("http://upstream" + path + "?" + query)
+		if err != nil || u.Host != "upstream" || u.Fragment != "" || u.User != nil {
+			t.Fatalf("%q with %q became %q?%q: %v", template, value, path, query, err)
+		}
+		beforeQuery, _, _ := strings.Cut(template, "{?")
+		if got, want := strings.Count(path, "/"), strings.Count(beforeQuery, "/"); got != want {
+			t.Fatalf("%q with %q became %q: %d segments, want %d", template, value, path, got, want)
+		}
+		for _, segment := range strings.Split(u.Path, "/") {
+			if segment == "." || segment == ".." {
+				t.Fatalf("%q with %q became %q", template, value, path)
+			}
+		}
+		for _, name := range p.QueryVars() {
+			if got := u.Query().Get(name); got != value {
+				t.Fatalf("query %q: %s is %q, want %q", query, name, got, value)
+			}
+		}
+	})
+}

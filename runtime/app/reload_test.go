@@ -1,0 +1,175 @@
+package app_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/app"
+	"github.com/securedmcp/operator/test/oauthtest"
+	"github.com/securedmcp/operator/test/runtimetest"
+)
+
+func mustEncode(t *testing.T, c *config.RuntimeConfig) []byte {
+	t.Helper()
+	raw, err := config.Encode(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}
+
+func writeTemp(t *testing.T, raw []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestAScopeChangeHoldsForTokensThatAreRemembered(t *testing.T) {
+	f := start(t)
+	call := runtimetest.Call(f.token("invoices:write"), "void_invoice", map[string]any{"invoiceId": "1"})
+	if resp := f.Do(call); resp.Status != http.StatusOK {
+		t.Fatalf("status %d, want 200", resp.Status)
+	}
+	c := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	c.Scopes = append(c.Scopes, config.Scope{Name: "invoices:void"})
+	c.Tools[1].Scopes = []string{"invoices:void"}
+	f.Replace(c)
+	resp := f.Do(call)
+	if resp.Status != http.StatusForbidden || resp.Challenge()["scope"] != "invoices:read invoices:void" {
+		t.Errorf("status %d, challenge %v", resp.Status, resp.Challenge())
+	}
+}
+
+func TestABadConfigurationChangesNothingButTheStatus(t *testing.T) {
+	f := start(t)
+	good := f.Status().Revision
+	token := f.token("invoices:read")
+	broken := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	broken.Tools[0].Scopes = []string{"invoices:raed"}
+	unknownIssuer := runtimetest.Billing("http://127.0.0.1:1", f.api.URL)
+	noBuiltin := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	noBuiltin.Tools[0].Upstream, noBuiltin.Tools[0].HTTP = config.UpstreamBuiltin, nil
+	for name, tc := range map[string]struct {
+		raw  []byte
+		want string
+	}{
+		"no JSON":                     {[]byte("{"), "decoding RuntimeConfig"},
+		"a member that is not known":  {[]byte(`{"apiVersion":"` + config.APIVersion + `","kind":"RuntimeConfig","scopez":[]}`), `unknown field "scopez"`},
+		"another version":             {[]byte(`{"apiVersion":"config.securedmcp.dev/v2","kind":"RuntimeConfig"}`), "want \"config.securedmcp.dev/v1alpha1\""},
+		"a scope that is not known":   {mustEncode(t, broken), "tools[0].scopes[0]"},
+		"an issuer that is away":      {mustEncode(t, unknownIssuer), "discovering issuer http://127.0.0.1:1"},
+		"a builtin that is not there": {mustEncode(t, noBuiltin), "this runtime image has no such tool"},
+		"nothing":                     {nil, "decoding RuntimeConfig"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.ReplaceRaw(tc.raw)
+			s := f.WaitStatus("the error "+tc.want, func(s app.ConfigStatus) bool { return strings.Contains(s.Error, tc.want) })
+			if s.Revision != good {
+				t.Errorf("revision %s, want the last good one, %s", s.Revision, good)
+			}
+			if got := f.status(token); got != http.StatusOK {
+				t.Errorf("status %d, want 200 as before", got)
+			}
+			if status, _ := f.Admin("/readyz"); status != http.StatusOK {
+				t.Errorf("/readyz %d, want 200", status)
+			}
+		})
+	}
+	f.Replace(runtimetest.Billing(f.issuer.Issuer(), f.api.URL))
+}
+
+func TestAMountedConfigMapIsFollowed(t *testing.T) {
+	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
+	c := runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1")
+	// What the kubelet does: files are links into ..data, which is a link that
+	// is replaced by renaming another one over it.
+	dir := t.TempDir()
+	publish := func(version string, c *config.RuntimeConfig) {
+		t.Helper()
+		must(t, os.Mkdir(filepath.Join(dir, version), 0o700))
+		must(t, os.WriteFile(filepath.Join(dir, version, "config.json"), mustEncode(t, c), 0o600))
+		must(t, os.Symlink(version, filepath.Join(dir, "..data_tmp")))
+		must(t, os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")))
+	}
+	publish("..1", c)
+	must(t, os.Symlink("..data/config.json", filepath.Join(dir, "config.json")))
+	r := runtimetest.Start(t, c, func(o *app.Options) { o.ConfigFile = filepath.Join(dir, "config.json") })
+	c.Title = "Changed"
+	publish("..2", c)
+	r.WaitRevision(config.Revision(mustEncode(t, c)))
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestScopeChangesUnderLoadFailNoRequest(t *testing.T) {
+	f := start(t)
+	token := f.token("invoices:write")
+	ctx, cancel := context.WithCancel(t.Context())
+	failed := make(chan int, 1)
+	go func() {
+		defer close(failed)
+		for ctx.Err() == nil {
+			if resp := f.Do(runtimetest.Call(token, "lookup_invoice", map[string]any{"invoiceId": "1"})); resp.Status != http.StatusOK {
+				failed <- resp.Status
+				return
+			}
+		}
+	}()
+	c := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	for i := range 20 {
+		c.Title = strings.Repeat("x", i+1)
+		f.Replace(c)
+	}
+	cancel()
+	if status, ok := <-failed; ok {
+		t.Errorf("a request was answered %d", status)
+	}
+}
+
+func TestStoppingLetsRequestsEnd(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	api := runtimetest.NewAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		close(entered)
+		<-release
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write([]byte("done"))
+	})
+	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
+	raw := mustEncode(t, runtimetest.Billing(issuer.Issuer(), api.URL))
+	ctx, stop := context.WithCancel(t.Context())
+	server, err := app.Start(ctx, app.Options{ConfigFile: writeTemp(t, raw), Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	r := runtimetest.Attach(t, server, runtimetest.Resource)
+	r.WaitRevision(config.Revision(raw))
+	answered := make(chan *runtimetest.Response)
+	go func() {
+		answered <- r.Do(runtimetest.Call(issuer.Token(oauthtest.Claims{"scope": "invoices:read"}), "lookup_invoice", map[string]any{"invoiceId": "1"}))
+	}()
+	<-entered
+	stop()
+	runtimetest.Eventually(t, "readiness to go", func() bool {
+		status, _ := r.Admin("/readyz")
+		return status == http.StatusServiceUnavailable
+	}, r.Logs)
+	close(release)
+	if text, _ := (<-answered).Text(); text != "done" {
+		t.Errorf("the answer was %q", text)
+	}
+	if err := server.Wait(); err != nil {
+		t.Errorf("stopping: %v", err)
+	}
+}

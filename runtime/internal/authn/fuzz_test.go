@@ -1,0 +1,83 @@
+package authn
+
+import (
+	"encoding/base64"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/securedmcp/operator/runtime/internal/policy"
+)
+
+func FuzzBearer(f *testing.F) {
+	for _, seed := range []string{"Bearer a.b.c", "bearer  x", "Bearer", "Basic dTpw", "Bearer a, Bearer b", "Bearer a b", "Bearer \x00", "", "Bearer ="} {
+		f.Add(seed, "")
+	}
+	f.Add("Bearer a", "access_token=b")
+	f.Add("Bearer a", "x=1&access%5ftoken=b")
+	f.Fuzz(func(t *testing.T, header, query string) {
+		req := httptest.NewRequest(http.MethodPost, "/", nil)
+		req.Header["Authorization"] = []string{header}
+		req.URL.RawQuery = query
+		token, err := Bearer(req)
+		if err != nil {
+			if token != "" {
+				t.Fatalf("refused, and yet token %q", token)
+			}
+			return
+		}
+		if !strings.HasSuffix(strings.TrimRight(header, " "), token) || strings.ContainsAny(token, " ,\"\r\n\x00") {
+			t.Fatalf("header %q gave token %q", header, token)
+		}
+		if req.URL.Query().Has("access_token") {
+			t.Fatalf("query %q was overlooked", query)
+		}
+	})
+}
+
+// No token that was not signed by the issuer gets past the parser and the
+// signature check, whatever its header and payload.
+func FuzzVerifyAcceptsNothingUnsigned(f *testing.F) {
+	enc := base64.RawURLEncoding.EncodeToString
+	payload := `{"iss":"https://auth.example.com","aud":"https://mcp.example.com","sub":"u","exp":4102444800}`
+	for _, header := range []string{
+		`{"alg":"none"}`, `{"alg":"ES256","kid":"1"}`, `{"alg":"HS256"}`, `{"alg":"ES256","crit":["exp"]}`, `{"alg":["ES256"]}`, `{}`, `[]`, `null`,
+	} {
+		f.Add(enc([]byte(header)) + "." + enc([]byte(payload)) + ".")
+		f.Add(enc([]byte(header)) + "." + enc([]byte(payload)) + "." + enc(make([]byte, 64)))
+	}
+	scopes, err := policy.NewScopes(nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	set, err := parseKeySet([]byte(`{"keys":[{"kty":"EC","kid":"1","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		c, refusal := parseCompact(token)
+		if refusal != nil {
+			return
+		}
+		if keys, _ := set.candidates(c); verifiesAny(c, keys) {
+			t.Fatalf("accepted %q", token)
+		}
+		// What comes after the signature must stand any payload all the same.
+		if claims, refusal := parseClaims(c.payload); refusal == nil {
+			v := &Verifier{cfg: VerifierConfig{Issuer: "https://auth.example.com", Audience: "https://mcp.example.com", Scopes: scopes}}
+			if p, refusal := v.judge(claims, time.Unix(1e9, 0)); refusal == nil && p.Subject == "" {
+				t.Fatalf("no subject in %q", c.payload)
+			}
+		}
+	})
+}
+
+func TestOnlyOneSpellingOfABase64Part(t *testing.T) {
+	// "e30" and "e31" decode alike when stray bits are not refused: two
+	// spellings of one token would be two entries and two log lines.
+	if _, err := parseCompact("e31.e30.AA"); err == nil || err.Reason != Malformed {
+		t.Errorf("refusal %v, want %s", err, Malformed)
+	}
+}

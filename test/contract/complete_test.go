@@ -1,0 +1,101 @@
+package contract
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// onTheCluster are the fields that no runtime sees: they become Kubernetes
+// objects. Each names the test that shows it.
+var onTheCluster = map[string]string{
+	"exposure.ingress.className":      "TestIngress",
+	"exposure.ingress.annotations":    "TestIngress",
+	"exposure.ingress.tls.secretName": "TestIngress",
+	"workload.replicas":               "TestDeployment",
+	"workload.resources.limits":       "TestDeployment",
+	"workload.resources.requests":     "TestDeployment",
+	"workload.image":                  "TestDeployment",
+	"workload.imagePullPolicy":        "TestDeployment",
+}
+
+// A field without a contract test is a field that may be accepted and ignored.
+func TestEveryFieldHasAContractTest(t *testing.T) {
+	paths := leaves(reflect.TypeFor[v1alpha1.SecuredMCPServerSpec](), "")
+	if len(paths) < 30 {
+		t.Fatalf("only %d fields found: %v", len(paths), paths)
+	}
+	for _, path := range paths {
+		_, here := fields[path]
+		_, there := onTheCluster[path]
+		if here == there {
+			t.Errorf("spec.%s: in fields %v, in onTheCluster %v; want exactly one", path, here, there)
+		}
+	}
+	for path := range fields {
+		if !slices.Contains(paths, path) {
+			t.Errorf("fields has %s, which the API has not", path)
+		}
+	}
+	for path := range onTheCluster {
+		if !slices.Contains(paths, path) {
+			t.Errorf("onTheCluster has %s, which the API has not", path)
+		}
+	}
+}
+
+func TestTheTestsOnTheClusterExist(t *testing.T) {
+	names := testNames(t, "../../controllers", "../e2e")
+	for path, test := range onTheCluster {
+		if !slices.Contains(names, test) {
+			t.Errorf("%s: there is no test %s", path, test)
+		}
+	}
+}
+
+// leaves returns the paths of the fields below t that hold a value.
+func leaves(t reflect.Type, path string) []string {
+	switch {
+	case t.Kind() == reflect.Pointer:
+		return leaves(t.Elem(), path)
+	case t.Kind() == reflect.Slice:
+		return leaves(t.Elem(), path+"[]")
+	case t.Kind() != reflect.Struct || strings.HasPrefix(t.PkgPath(), "k8s.io/"):
+		return []string{path}
+	}
+	var paths []string
+	for i := range t.NumField() {
+		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+		paths = append(paths, leaves(t.Field(i).Type, strings.TrimPrefix(path+"."+name, "."))...)
+	}
+	return paths
+}
+
+var testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+
+func testNames(t *testing.T, roots ...string) []string {
+	t.Helper()
+	var names []string
+	for _, root := range roots {
+		err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			raw, err := os.ReadFile(path)
+			for _, match := range testFunc.FindAllSubmatch(raw, -1) {
+				names = append(names, string(match[1]))
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return names
+}
