@@ -45,6 +45,7 @@ type listener struct {
 
 // Run runs a runtime until ctx ends, then drains it.
 func Run(ctx context.Context, o Options) error {
+	defer TuneGC()()
 	s, err := Start(ctx, o)
 	if err != nil {
 		return err

@@ -1,0 +1,111 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/app"
+)
+
+// Servers that are measured. Each runs alone in a process of this test binary.
+const (
+	// serverRaw answers with net/http and does nothing else: the floor.
+	serverRaw = "net-http"
+	// serverSDK is the MCP SDK's stateless handler with no authentication.
+	serverSDK = "go-sdk-no-auth"
+	// serverRuntime is the runtime, with all that stands in front of a tool.
+	serverRuntime = "runtime"
+)
+
+const (
+	resource   = "https://mcp.example.com/bench"
+	echoSchema = `{"type":"object","properties":{"text":{"type":"string"}},"required":["text"]}`
+)
+
+// serve runs the named server and prints its address.
+func serve(name, issuer string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	if name == serverRuntime {
+		return serveOurs(ctx, issuer)
+	}
+	handlers := map[string]http.Handler{serverRaw: rawHandler(), serverSDK: sdkHandler()}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(listener.Addr())
+	server := &http.Server{Handler: handlers[name]}
+	go func() {
+		<-ctx.Done()
+		_ = server.Close()
+	}()
+	_ = server.Serve(listener)
+	return nil
+}
+
+func rawHandler() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`))
+	})
+}
+
+func sdkHandler() http.Handler {
+	server := mcp.NewServer(&mcp.Implementation{Name: "bench", Version: "1"}, nil)
+	server.AddTool(&mcp.Tool{Name: "echo", InputSchema: json.RawMessage(echoSchema)}, echo)
+	return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{
+		Stateless: true, JSONResponse: true, DisableLocalhostProtection: true,
+	})
+}
+
+func echo(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(req.Params.Arguments)}}}, nil
+}
+
+// serveOurs logs to a file, audit lines included, as a pod logs to a pipe.
+func serveOurs(ctx context.Context, issuer string) error {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	raw, err := config.Encode(&config.RuntimeConfig{
+		Name: "bench", Resource: resource, Issuer: issuer, Audience: resource,
+		Scopes: []config.Scope{{Name: "call"}, {Name: "admin", Implies: []string{"call"}}}, RequiredScopes: []string{"call"},
+		Tools: []config.Tool{{Name: "echo", Scopes: []string{"call"}, InputSchema: json.RawMessage(echoSchema), Upstream: config.UpstreamBuiltin}},
+	})
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "config.json")
+	if err := os.WriteFile(file, raw, 0o600); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	defer app.TuneGC()()
+	server, err := app.Start(ctx, app.Options{
+		ConfigFile: file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
+		Logger: slog.New(slog.NewJSONHandler(log, nil)), Builtins: map[string]mcp.ToolHandler{"echo": echo},
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println(server.Addr())
+	return server.Wait()
+}
