@@ -75,7 +75,7 @@ func (b *builder) build(ctx context.Context, src *live.Source) (*live.Instance, 
 	if err != nil {
 		return nil, err
 	}
-	keys, release, err := b.keys.acquire(ctx, c.Issuer, src.Files[0])
+	keys, release, err := b.keys.acquire(ctx, c, src.Files[0])
 	if err != nil {
 		server.Close()
 		return nil, err
@@ -86,7 +86,7 @@ func (b *builder) build(ctx context.Context, src *live.Source) (*live.Instance, 
 	}
 	handler := routes(parts{
 		config: c, resource: resource, policy: pol, mcp: server, logger: b.options.Logger,
-		verifier:  authn.NewVerifier(authn.VerifierConfig{Issuer: c.Issuer, Audience: c.Audience, Keys: keys, Scopes: pol.Scopes, Observer: b.metrics}),
+		verifier:  authn.NewVerifier(authn.VerifierConfig{Runtime: c, Policy: pol, Keys: keys, Observer: b.metrics}),
 		responder: newResponder(resource, pol, log, b.metrics),
 	})
 	return &live.Instance{Handler: handler, Close: func() {

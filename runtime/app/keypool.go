@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/internal/authn"
 )
 
@@ -21,6 +22,7 @@ type keyPool struct {
 
 type keyPoolID struct {
 	issuer   string
+	jwksURI  string
 	caBundle [sha256.Size]byte
 }
 
@@ -35,13 +37,13 @@ func newKeyPool(observer authn.KeysObserver, logger *slog.Logger) *keyPool {
 
 // acquire returns the issuer's keys, fetched at least once, and a function to
 // call when they are needed no more.
-func (p *keyPool) acquire(ctx context.Context, issuer string, caBundle []byte) (*authn.Keys, func(), error) {
-	id := keyPoolID{issuer: issuer, caBundle: sha256.Sum256(caBundle)}
+func (p *keyPool) acquire(ctx context.Context, c *config.RuntimeConfig, caBundle []byte) (*authn.Keys, func(), error) {
+	id := keyPoolID{issuer: c.Issuer, jwksURI: c.Tokens.JWKSURI, caBundle: sha256.Sum256(caBundle)}
 	release := func() { p.release(id) }
 	if keys := p.use(id, nil); keys != nil {
 		return keys, release, nil
 	}
-	keys, err := p.fetch(ctx, issuer, caBundle)
+	keys, err := p.fetch(ctx, id, caBundle)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,12 +67,12 @@ func (p *keyPool) use(id keyPoolID, fetched *authn.Keys) *authn.Keys {
 	return entry.keys
 }
 
-func (p *keyPool) fetch(ctx context.Context, issuer string, caBundle []byte) (*authn.Keys, error) {
+func (p *keyPool) fetch(ctx context.Context, id keyPoolID, caBundle []byte) (*authn.Keys, error) {
 	client, err := authn.NewClient(caBundle)
 	if err != nil {
 		return nil, err
 	}
-	return authn.NewKeys(ctx, authn.KeysConfig{Issuer: issuer, Client: client, Observer: p.observer, Logger: p.logger})
+	return authn.NewKeys(ctx, authn.KeysConfig{Issuer: id.issuer, JWKSURI: id.jwksURI, Client: client, Observer: p.observer, Logger: p.logger})
 }
 
 func (p *keyPool) release(id keyPoolID) {

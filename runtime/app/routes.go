@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -13,9 +14,8 @@ import (
 )
 
 const (
-	metadataPrefix  = "/.well-known/oauth-protected-resource"
-	maxRequestBytes = 1 << 20
-	bodyTimeout     = 30 * time.Second
+	metadataPrefix = "/.well-known/oauth-protected-resource"
+	bodyTimeout    = 30 * time.Second
 )
 
 // parts are what Routes connects.
@@ -32,15 +32,18 @@ type parts struct {
 // routes is the public listener, and the order in which a request is judged.
 // Nothing of its body is read before the caller is known and allowed in.
 func routes(p parts) http.Handler {
+	limits := p.config.Limits
 	endpoint := chain(p.mcp,
 		httpmw.Identify,
 		httpmw.Recover(p.logger),
-		httpmw.BoundBody(maxRequestBytes, bodyTimeout),
+		httpmw.LimitConcurrency(cmp.Or(limits.ConcurrentRequests, config.DefaultConcurrentRequests), p.responder),
+		httpmw.BoundBody(cmp.Or(limits.RequestBytes, config.DefaultRequestBytes), bodyTimeout),
 		httpmw.AllowHost(p.resource, p.responder),
-		httpmw.AllowOrigin(p.resource, p.responder),
+		httpmw.AllowOrigin(p.resource, p.config.AllowedOrigins, p.responder),
 		httpmw.Authenticate(p.verifier, p.policy, p.responder),
 		httpmw.RequireDoor(p.policy, p.responder),
 		httpmw.DropCredentials,
+		httpmw.DecodeNames,
 		httpmw.Denials(p.responder),
 	)
 	metadata := metadataHandler(p.config)

@@ -1,5 +1,5 @@
 // Package compile turns the parts of a RuntimeConfig that are little programs
-// (JSON Schemas and URI templates) into what runs them. The operator uses it to
+// (JSON Schemas, URI templates and CEL expressions) into what runs them. The operator uses it to
 // tell whether a spec can be served at all, the runtime to serve it, so that
 // the two can never disagree.
 package compile
@@ -15,6 +15,14 @@ import (
 // what does not compile. It expects what c.Validate has passed.
 func Check(c *config.RuntimeConfig) error {
 	var errs config.FieldErrors
+	for i, s := range c.Scopes {
+		if s.GrantedBy == "" {
+			continue
+		}
+		if _, err := NewClaims(s.GrantedBy); err != nil {
+			errs = append(errs, config.FieldError{Path: fmt.Sprintf("scopes[%d].grantedBy", i), Detail: err.Error()})
+		}
+	}
 	for i := range c.Tools {
 		path := fmt.Sprintf("tools[%d]", i)
 		schema, err := NewSchema(c.Tools[i].InputSchema)

@@ -1,6 +1,9 @@
 package v1alpha1
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"time"
+)
 
 const (
 	// APIVersion is the only value of RuntimeConfig.APIVersion that this
@@ -13,7 +16,22 @@ const (
 	UpstreamBuiltin = "builtin"
 	// DefaultUpstreamTimeoutSeconds bounds an upstream call that names no bound.
 	DefaultUpstreamTimeoutSeconds = 10
+	// DefaultClockSkewSeconds is how far an issuer's clock may be off.
+	DefaultClockSkewSeconds = 30
+	// MaxClockSkewSeconds bounds ClockSkewSeconds: more would be a lifetime.
+	MaxClockSkewSeconds = 300
+	// DefaultRequestBytes is 1 MiB.
+	DefaultRequestBytes = 1 << 20
+	// DefaultResponseBytes is 4 MiB.
+	DefaultResponseBytes = 4 << 20
+	// DefaultConcurrentRequests bounds the requests that are worked on at once.
+	DefaultConcurrentRequests = 1024
 )
+
+// AllAlgorithms are the JWS algorithms that can be allowed: the asymmetric ones.
+func AllAlgorithms() []string {
+	return []string{"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}
+}
 
 // RuntimeConfig is everything that one runtime enforces.
 type RuntimeConfig struct {
@@ -43,6 +61,15 @@ type RuntimeConfig struct {
 	Upstreams []Upstream `json:"upstreams,omitempty"`
 	// Tools are all that can be called.
 	Tools []Tool `json:"tools,omitempty"`
+	// Authentication is what every request's token must say about the login.
+	Authentication *Authentication `json:"authentication,omitempty"`
+	// Revocation refuses tokens before they expire.
+	Revocation Revocation `json:"revocation,omitzero"`
+	// AllowedOrigins are the origins, beside the resource's own, that browsers
+	// may call from.
+	AllowedOrigins []string `json:"allowedOrigins,omitempty"`
+	// Limits bound requests and answers.
+	Limits Limits `json:"limits,omitzero"`
 }
 
 // Scope is one OAuth scope and what it includes.
@@ -51,10 +78,24 @@ type Scope struct {
 	Description string `json:"description,omitempty"`
 	// Implies lists narrower scopes that a holder of this one has too.
 	Implies []string `json:"implies,omitempty"`
+	// GrantedBy is a CEL expression over claims, the members of the token. Where
+	// it is true the token holds the scope without naming it. False and errors
+	// grant nothing.
+	GrantedBy string `json:"grantedBy,omitempty"`
 }
 
 // Tokens says how access tokens are verified.
 type Tokens struct {
+	// JWKSURI is where the issuer's keys are, in place of what its metadata says.
+	JWKSURI string `json:"jwksURI,omitempty"`
+	// Algorithms are the JWS algorithms that are accepted; empty means every one of
+	// AllAlgorithms.
+	Algorithms []string `json:"algorithms,omitempty"`
+	// ScopeClaims are the claims that scopes are read from: the first that is present.
+	// Empty means scope, scp.
+	ScopeClaims []string `json:"scopeClaims,omitempty"`
+	// ClockSkewSeconds is how far the issuer's clock may be off; nil means 30.
+	ClockSkewSeconds *int `json:"clockSkewSeconds,omitempty"`
 	// CABundleFile is a PEM file of the certificate authorities that the
 	// issuer's certificate may chain to, in place of the system's.
 	CABundleFile string `json:"caBundleFile,omitempty"`
@@ -90,6 +131,41 @@ type Tool struct {
 	Upstream string `json:"upstream"`
 	// HTTP is how a call becomes a request to an HTTP upstream.
 	HTTP *HTTPTool `json:"http,omitempty"`
+	// Authentication is what the token of a call must say about the login, beside
+	// what every request's must.
+	Authentication *Authentication `json:"authentication,omitempty"`
+}
+
+// Authentication is a requirement on the user's login (RFC 9470).
+type Authentication struct {
+	// ACRValues are the authentication contexts of which the token's acr must be one;
+	// empty means any.
+	ACRValues []string `json:"acrValues,omitempty"`
+	// MaxAgeSeconds is how long ago the login (auth_time) may be; 0 means any time.
+	MaxAgeSeconds int `json:"maxAgeSeconds,omitempty"`
+}
+
+// Revocation refuses tokens of an incident before they expire.
+type Revocation struct {
+	// IssuedBefore refuses tokens that were issued earlier, or do not say when.
+	IssuedBefore *time.Time `json:"issuedBefore,omitempty"`
+	// Subjects refuses tokens by sub.
+	Subjects []string `json:"subjects,omitempty"`
+	// Clients refuses tokens by client_id, azp or cid.
+	Clients []string `json:"clients,omitempty"`
+	// TokenIDs refuses tokens by jti.
+	TokenIDs []string `json:"tokenIDs,omitempty"`
+}
+
+// Limits bound what one request may cost. 0 means the default.
+type Limits struct {
+	// RequestBytes bounds a request's body. Default 1 MiB.
+	RequestBytes int64 `json:"requestBytes,omitempty"`
+	// ResponseBytes bounds an upstream's answer. Default 4 MiB.
+	ResponseBytes int64 `json:"responseBytes,omitempty"`
+	// ConcurrentRequests is how many requests are worked on at once; more are
+	// answered 503. Default 1024.
+	ConcurrentRequests int `json:"concurrentRequests,omitempty"`
 }
 
 // ToolAnnotations are the MCP hints about a tool's behavior.

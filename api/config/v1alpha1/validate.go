@@ -54,6 +54,10 @@ func (c *RuntimeConfig) Validate() error {
 	validateScopes(c, &errs)
 	validateUpstreams(c, &errs)
 	validateTools(c, &errs)
+	validateTokens(&c.Tokens, &errs)
+	validateAuthentication("authentication", c.Authentication, &errs)
+	validateOrigins(c.AllowedOrigins, &errs)
+	validateLimits(&c.Limits, &errs)
 	if len(errs) > 0 {
 		return errs
 	}
@@ -226,6 +230,7 @@ func validateTools(c *RuntimeConfig, errs *FieldErrors) {
 		known = append(known, t.Name)
 		checkScopeRefs(path+".scopes", t.Scopes, scopes, errs)
 		validateBackend(t, path, upstreams, errs)
+		validateAuthentication(path+".authentication", t.Authentication, errs)
 	}
 }
 

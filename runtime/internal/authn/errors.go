@@ -26,6 +26,7 @@ const (
 	NotYetValid      Reason = "not_yet_valid"
 	MissingClaim     Reason = "missing_claim"
 	SenderBound      Reason = "sender_bound"
+	Revoked          Reason = "revoked"
 	Unavailable      Reason = "unavailable"
 )
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/internal/policy"
 )
 
@@ -48,10 +49,15 @@ func FuzzVerifyAcceptsNothingUnsigned(f *testing.F) {
 		f.Add(enc([]byte(header)) + "." + enc([]byte(payload)) + ".")
 		f.Add(enc([]byte(header)) + "." + enc([]byte(payload)) + "." + enc(make([]byte, 64)))
 	}
-	scopes, err := policy.NewScopes(nil)
+	c := &config.RuntimeConfig{
+		Issuer: "https://auth.example.com", Audience: "https://mcp.example.com",
+		Scopes: []config.Scope{{Name: "a", GrantedBy: "claims.sub == 'u' || claims.x.y > 1"}},
+	}
+	p, err := policy.New(c)
 	if err != nil {
 		f.Fatal(err)
 	}
+	rules := newRules(c, p)
 	set, err := parseKeySet([]byte(`{"keys":[{"kty":"EC","kid":"1","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`))
 	if err != nil {
 		f.Fatal(err)
@@ -66,8 +72,7 @@ func FuzzVerifyAcceptsNothingUnsigned(f *testing.F) {
 		}
 		// What comes after the signature must stand any payload all the same.
 		if claims, refusal := parseClaims(c.payload); refusal == nil {
-			v := &Verifier{cfg: VerifierConfig{Issuer: "https://auth.example.com", Audience: "https://mcp.example.com", Scopes: scopes}}
-			if p, refusal := v.judge(claims, time.Unix(1e9, 0)); refusal == nil && p.Subject == "" {
+			if p, refusal := rules.judge(claims, time.Unix(1e9, 0)); refusal == nil && p.Subject == "" {
 				t.Fatalf("no subject in %q", c.payload)
 			}
 		}

@@ -17,6 +17,8 @@ import (
 type KeysConfig struct {
 	// Issuer is the issuer identifier.
 	Issuer string
+	// JWKSURI is where the keys are; empty means where the issuer's metadata says.
+	JWKSURI string
 	// Client fetches the issuer's documents; see NewClient.
 	Client *http.Client
 	// Refresh is how often the keys are fetched anew: the longest time that a
@@ -136,11 +138,13 @@ func (k *Keys) fetch(ctx context.Context) (err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	defer func() { k.observe(err) }()
-	md, err := discover(ctx, k.cfg.Client, k.cfg.Issuer)
-	if err != nil {
-		return err
+	if k.jwksURI = k.cfg.JWKSURI; k.jwksURI == "" {
+		md, err := discover(ctx, k.cfg.Client, k.cfg.Issuer)
+		if err != nil {
+			return err
+		}
+		k.jwksURI = md.JWKSURI
 	}
-	k.jwksURI = md.JWKSURI
 	return k.fetchKeysLocked(ctx)
 }
 

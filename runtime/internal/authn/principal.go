@@ -17,8 +17,13 @@ type Principal struct {
 	// Scopes are the declared scopes that the token carries, with all that
 	// they imply.
 	Scopes policy.Set
-	// Expires is the exp claim plus the clock skew allowed for.
+	// Expires is when the token stops being accepted: the exp claim plus the clock
+	// skew allowed for.
 	Expires time.Time
+	// ACR is the acr claim, and Login the auth_time claim, zero without one (RFC
+	// 9470).
+	ACR   string
+	Login time.Time
 }
 
 type principalKey struct{}

@@ -6,26 +6,21 @@ package authn
 import (
 	"context"
 	"crypto/sha256"
+	"slices"
 	"time"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/internal/policy"
 )
 
-// DefaultClockSkew is how far the issuer's clock may be off.
-const DefaultClockSkew = 30 * time.Second
-
-var defaultScopeClaims = []string{"scope", "scp"}
-
 // VerifierConfig says which tokens are accepted.
 type VerifierConfig struct {
-	// Issuer must equal iss, byte for byte.
-	Issuer string
-	// Audience must be aud or among it, byte for byte.
-	Audience string
+	// Runtime has the issuer, the audience and what else is demanded of tokens.
+	Runtime *config.RuntimeConfig
+	// Policy is compiled from Runtime.
+	Policy *policy.Policy
 	// Keys are the issuer's.
 	Keys *Keys
-	// Scopes are those this server knows.
-	Scopes *policy.Scopes
 	// Observer is told of each verification; may be nil.
 	Observer VerifyObserver
 }
@@ -41,12 +36,16 @@ type VerifyObserver interface {
 // Verifier judges access tokens. Each token is verified once and remembered
 // until it expires or a key leaves the issuer's set.
 type Verifier struct {
-	cfg   VerifierConfig
-	cache cache
+	cfg     VerifierConfig
+	rules   *rules
+	allowed []string // algorithms; empty means all
+	cache   cache
 }
 
 // NewVerifier returns a Verifier with an empty memory.
-func NewVerifier(cfg VerifierConfig) *Verifier { return &Verifier{cfg: cfg} }
+func NewVerifier(cfg VerifierConfig) *Verifier {
+	return &Verifier{cfg: cfg, rules: newRules(cfg.Runtime, cfg.Policy), allowed: cfg.Runtime.Tokens.Algorithms}
+}
 
 // Verify returns whom the token speaks for. Its errors are *Error.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
@@ -85,6 +84,9 @@ func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now ti
 	if err != nil {
 		return nil, 0, err
 	}
+	if len(v.allowed) > 0 && !slices.Contains(v.allowed, c.algName) {
+		return nil, 0, refuse(BadAlgorithm, "alg is not among tokens.algorithms")
+	}
 	set, err = v.checkSignature(ctx, c, set)
 	if err != nil {
 		return nil, 0, err
@@ -93,7 +95,7 @@ func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now ti
 	if err != nil {
 		return nil, 0, err
 	}
-	p, err := v.judge(claims, now)
+	p, err := v.rules.judge(claims, now)
 	return p, set.generation, err
 }
 
@@ -123,39 +125,4 @@ func verifiesAny(c *compact, keys []*key) bool {
 		}
 	}
 	return false
-}
-
-func (v *Verifier) judge(c claims, now time.Time) (*Principal, *Error) {
-	if err := c.checkParties(v.cfg.Issuer, v.cfg.Audience); err != nil {
-		return nil, err
-	}
-	expires, err := c.checkTimes(now, DefaultClockSkew)
-	if err != nil {
-		return nil, err
-	}
-	// RFC 9449 section 7.1, RFC 8705 section 3: bound to a key that a bearer
-	// does not prove to hold.
-	if _, ok := c["cnf"]; ok {
-		return nil, refuse(SenderBound, "cnf binds the token to a key; bearer use is refused")
-	}
-	scopes, err := c.scopes(defaultScopeClaims)
-	if err != nil {
-		return nil, err
-	}
-	return newPrincipal(c, v.cfg.Scopes.Granted(scopes), expires)
-}
-
-func newPrincipal(c claims, scopes policy.Set, expires time.Time) (*Principal, *Error) {
-	subject, err := c.text("sub")
-	if err != nil {
-		return nil, err
-	}
-	client := c.firstText("client_id", "azp", "cid")
-	if subject == "" {
-		subject = client
-	}
-	if subject == "" {
-		return nil, refuse(MissingClaim, "neither sub nor client_id")
-	}
-	return &Principal{Subject: subject, ClientID: client, Scopes: scopes, Expires: expires}, nil
 }

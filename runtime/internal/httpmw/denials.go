@@ -44,7 +44,7 @@ func (w *denialWriter) begin() bool {
 	w.begun = true
 	if d := w.outcome.Denial(); d != nil {
 		w.refused = true
-		w.responder.Refuse(w.ResponseWriter, w.request, insufficientScope(d.Needs, d.Tool))
+		w.responder.Refuse(w.ResponseWriter, w.request, denialRefusal(d))
 		return false
 	}
 	if w.Header().Get("Content-Type") == "text/event-stream" {
@@ -60,7 +60,7 @@ func (w *denialWriter) begin() bool {
 func (w *denialWriter) beginBatch() {
 	w.begun = true
 	if d := w.outcome.Denial(); d != nil {
-		refusal := insufficientScope(d.Needs, d.Tool)
+		refusal := denialRefusal(d)
 		w.responder.record(w.request, refusal)
 		w.Header().Set("WWW-Authenticate", w.responder.challenge(refusal))
 	}

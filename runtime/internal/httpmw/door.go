@@ -14,7 +14,7 @@ const retryAfterOutage = 5 * time.Second
 // Authenticate lets through who shows a valid access token, with a Principal in
 // the context, and refuses everyone else before a byte of the body is read.
 func Authenticate(v *authn.Verifier, p *policy.Policy, r *Responder) func(http.Handler) http.Handler {
-	door := p.Scopes.Names(p.Door)
+	door := p.Scopes.Names(p.Door.Scopes)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			token, err := authn.Bearer(req)
@@ -49,13 +49,14 @@ func authRefusal(err error, scopes []string) Refusal {
 	return f
 }
 
-// RequireDoor wants the scopes that every request needs.
+// RequireDoor wants what every request needs: first a login that is strong and
+// fresh enough, since another one brings another token, then the scopes.
 func RequireDoor(p *policy.Policy, r *Responder) func(http.Handler) http.Handler {
-	names := p.Scopes.Names(p.Door)
+	names := p.Scopes.Names(p.Door.Scopes)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if principal := authn.FromContext(req.Context()); principal == nil || !principal.Scopes.Has(p.Door) {
-				r.Refuse(w, req, insufficientScope(names, ""))
+			if d := Judge(p, authn.FromContext(req.Context()), p.Door, "", names); d != nil {
+				r.Refuse(w, req, denialRefusal(d))
 				return
 			}
 			next.ServeHTTP(w, req)
@@ -63,9 +64,29 @@ func RequireDoor(p *policy.Policy, r *Responder) func(http.Handler) http.Handler
 	}
 }
 
-func insufficientScope(needs []string, tool string) Refusal {
+// Judge tells why the caller may not do what needs say, nil if nothing speaks
+// against it. Names are those of needs.Scopes.
+func Judge(p *policy.Policy, caller *authn.Principal, needs policy.Needs, tool string, names []string) *policy.Denial {
+	switch {
+	case caller == nil:
+		return &policy.Denial{Tool: tool, Scopes: names}
+	case !needs.Authentication.Met(caller.ACR, caller.Login, time.Now(), p.ClockSkew):
+		return &policy.Denial{Tool: tool, Scopes: names, Authentication: &needs.Authentication}
+	case !caller.Scopes.Has(needs.Scopes):
+		return &policy.Denial{Tool: tool, Scopes: names}
+	}
+	return nil
+}
+
+func denialRefusal(d *policy.Denial) Refusal {
+	if d.Authentication != nil {
+		return Refusal{
+			Status: http.StatusUnauthorized, Error: "insufficient_user_authentication", Challenge: true,
+			Scopes: d.Scopes, Authentication: d.Authentication, Reason: "insufficient_user_authentication", Tool: d.Tool,
+		}
+	}
 	return Refusal{
 		Status: http.StatusForbidden, Error: "insufficient_scope", Challenge: true,
-		Scopes: needs, Reason: "insufficient_scope", Tool: tool,
+		Scopes: d.Scopes, Reason: "insufficient_scope", Tool: d.Tool,
 	}
 }

@@ -76,30 +76,6 @@ func hostPort(host, scheme string) string {
 	return host
 }
 
-// AllowOrigin refuses requests that a browser sent from another origin than the
-// resource's own.
-func AllowOrigin(resource *url.URL, r *Responder) func(http.Handler) http.Handler {
-	own := resource.Scheme + "://" + hostPort(resource.Host, resource.Scheme)
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			origins := req.Header["Origin"]
-			if len(origins) > 1 || len(origins) == 1 && !sameOrigin(origins[0], own) {
-				r.Refuse(w, req, Refusal{Status: http.StatusForbidden, Error: "origin_not_allowed", Reason: "bad_origin"})
-				return
-			}
-			next.ServeHTTP(w, req)
-		})
-	}
-}
-
-func sameOrigin(origin, own string) bool {
-	u, err := url.Parse(origin)
-	if err != nil || u.Host == "" {
-		return false
-	}
-	return strings.ToLower(u.Scheme)+"://"+hostPort(u.Host, strings.ToLower(u.Scheme)) == own
-}
-
 // DropCredentials removes the caller's token from the request: whatever comes
 // after has a Principal and no use for it.
 func DropCredentials(next http.Handler) http.Handler {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/securedmcp/operator/runtime/internal/audit"
 	"github.com/securedmcp/operator/runtime/internal/authn"
+	"github.com/securedmcp/operator/runtime/internal/policy"
 )
 
 // Refusal is a request that ends here. The caller gets the status, the class of
@@ -23,6 +24,8 @@ type Refusal struct {
 	Error string
 	// Scopes are those that the operation needs, for the challenge.
 	Scopes []string
+	// Authentication is the login that the operation needs, for the challenge.
+	Authentication *policy.Authentication
 	// Challenge adds WWW-Authenticate.
 	Challenge bool
 	// RetryAfter adds Retry-After where it is not 0.
@@ -62,6 +65,9 @@ func (r *Responder) Refuse(w http.ResponseWriter, req *http.Request, f Refusal) 
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
 	}
+	if id := RequestID(req.Context()); id != "" {
+		h.Set("X-Request-Id", id)
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -97,13 +103,20 @@ func (r *Responder) challenge(f Refusal) string {
 	add("error", f.Error)
 	add("error_description", descriptions[f.Error])
 	add("scope", strings.Join(f.Scopes, " "))
+	if a := f.Authentication; a != nil { // RFC 9470 section 3
+		add("acr_values", strings.Join(a.ACRValues, " "))
+		if a.MaxAge > 0 {
+			add("max_age", strconv.Itoa(int(a.MaxAge.Seconds())))
+		}
+	}
 	add("resource_metadata", r.MetadataURL)
 	return "Bearer " + strings.Join(params, ", ")
 }
 
 // descriptions say no more than the class of the error.
 var descriptions = map[string]string{
-	"invalid_token":      "The access token is missing, expired, malformed or not for this server",
-	"insufficient_scope": "The request needs more scope than the access token has",
-	"invalid_request":    "The request carries its credentials in a way that is not allowed",
+	"invalid_token":                    "The access token is missing, expired, malformed or not for this server",
+	"insufficient_user_authentication": "The request needs a stronger or more recent login",
+	"insufficient_scope":               "The request needs more scope than the access token has",
+	"invalid_request":                  "The request carries its credentials in a way that is not allowed",
 }

@@ -16,8 +16,19 @@ type Outcome struct {
 type Denial struct {
 	// Tool is what the caller wanted to call.
 	Tool string
-	// Needs are all scopes that the operation needs, in order of declaration.
-	Needs []string
+	// Scopes are all that the operation needs, in order of declaration.
+	Scopes []string
+	// Authentication is set where the login is not enough; scopes are then not
+	// the reason.
+	Authentication *Authentication
+}
+
+// Reason is the OAuth error code of the denial.
+func (d *Denial) Reason() string {
+	if d.Authentication != nil {
+		return "insufficient_user_authentication"
+	}
+	return "insufficient_scope"
 }
 
 // Deny records the refusal; the first one of a request stays.

@@ -24,6 +24,12 @@ func (s Set) Has(want Set) bool {
 	return true
 }
 
+// Union returns the members of both.
+func (s Set) Union(o Set) Set {
+	s.union(o)
+	return s
+}
+
 func (s *Set) add(i int) { s[i/64] |= 1 << (i % 64) }
 
 func (s Set) contains(i int) bool { return s[i/64]&(1<<(i%64)) != 0 }

@@ -31,7 +31,7 @@ func callFrom(ctx context.Context) *toolCall {
 
 // errDenied is what the SDK sees of a denial. The HTTP layer answers in its
 // place.
-var errDenied = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "insufficient scope"}
+var errDenied = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "not authorized"}
 
 // authorize decides about each tools/call by the name that the SDK parsed and
 // will dispatch on. A second look at the body could see another name.
@@ -60,9 +60,10 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 	if principal == nil || outcome == nil {
 		return nil, errors.New("tools/call outside the door")
 	}
-	if !principal.Scopes.Has(needs) {
-		observer.ToolCalled(tool, string(audit.Denied), "insufficient_scope")
-		outcome.Deny(&policy.Denial{Tool: tool, Needs: p.Scopes.Names(needs)})
+	names := p.Scopes.Names(needs.Scopes)
+	if d := httpmw.Judge(p, principal, needs, tool, names); d != nil {
+		observer.ToolCalled(tool, string(audit.Denied), d.Reason())
+		outcome.Deny(d)
 		return nil, errDenied
 	}
 	start, call := time.Now(), new(toolCall)
@@ -72,7 +73,7 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 	log.Write(ctx, audit.Event{
 		Decision: audit.Allowed, Reason: reason, RequestID: httpmw.RequestID(ctx),
 		Subject: principal.Subject, ClientID: principal.ClientID, Tool: tool,
-		Needs: p.Scopes.Names(needs), Holds: p.Scopes.Names(principal.Scopes),
+		Needs: names, Holds: p.Scopes.Names(principal.Scopes),
 		UpstreamStatus: call.upstreamStatus, Duration: time.Since(start),
 	})
 	return result, err

@@ -3,6 +3,7 @@
 package tools
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -106,7 +107,7 @@ func quietLogger(l *slog.Logger) *slog.Logger {
 func newUpstreams(c Config) (map[string]*upstream.HTTP, error) {
 	apis := make(map[string]*upstream.HTTP, len(c.Runtime.Upstreams))
 	for _, u := range c.Runtime.Upstreams {
-		api, err := upstream.NewHTTP(u, c.Observer)
+		api, err := upstream.NewHTTP(u, cmp.Or(c.Runtime.Limits.ResponseBytes, config.DefaultResponseBytes), c.Observer)
 		if err != nil {
 			return nil, err
 		}

@@ -17,14 +17,11 @@ import (
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
 
-// MaxResponseBytes bounds an upstream's answer, after decompression.
-const MaxResponseBytes = 4 << 20
-
 // Errors of a call. They tell the caller the class and no more.
 var (
 	ErrTimeout     = errors.New("the upstream did not answer in time")
 	ErrUnreachable = errors.New("the upstream could not be reached")
-	ErrTooLarge    = fmt.Errorf("the upstream's answer has more than %d bytes", MaxResponseBytes)
+	ErrTooLarge    = errors.New("the upstream's answer is larger than is allowed")
 	ErrRedirect    = errors.New("the upstream answered with a redirect, which is not followed")
 )
 
@@ -39,12 +36,14 @@ type HTTP struct {
 	name     string
 	base     *url.URL
 	timeout  time.Duration
+	maxBytes int64
 	client   *http.Client
 	observer Observer
 }
 
 // NewHTTP returns a client of u, which config.RuntimeConfig.Validate has passed.
-func NewHTTP(u config.Upstream, observer Observer) (*HTTP, error) {
+// An answer of more than maxBytes, after decompression, is an error.
+func NewHTTP(u config.Upstream, maxBytes int64, observer Observer) (*HTTP, error) {
 	base, err := url.Parse(u.HTTP.URL)
 	if err != nil {
 		return nil, fmt.Errorf("parsing URL of upstream %s: %w", u.Name, err)
@@ -53,7 +52,7 @@ func NewHTTP(u config.Upstream, observer Observer) (*HTTP, error) {
 	if timeout == 0 {
 		timeout = config.DefaultUpstreamTimeoutSeconds * time.Second
 	}
-	return &HTTP{name: u.Name, base: base, timeout: timeout, client: newClient(), observer: observer}, nil
+	return &HTTP{name: u.Name, base: base, timeout: timeout, maxBytes: maxBytes, client: newClient(), observer: observer}, nil
 }
 
 func newClient() *http.Client {
@@ -86,7 +85,7 @@ type Request struct {
 	JSON []byte
 }
 
-// Response is an upstream's answer of at most MaxResponseBytes.
+// Response is an upstream's answer.
 type Response struct {
 	Status      int
 	ContentType string
@@ -116,11 +115,11 @@ func (h *HTTP) do(ctx context.Context, r Request) (*Response, error) {
 	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return nil, ErrRedirect
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, MaxResponseBytes+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, h.maxBytes+1))
 	if err != nil {
 		return nil, classify(err)
 	}
-	if len(body) > MaxResponseBytes {
+	if int64(len(body)) > h.maxBytes {
 		return nil, ErrTooLarge
 	}
 	return &Response{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: body}, nil

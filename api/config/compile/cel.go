@@ -1,0 +1,76 @@
+package compile
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/ext"
+)
+
+const (
+	// maxExpressionBytes bounds the text of an expression.
+	maxExpressionBytes = 4096
+	// celCostLimit bounds one evaluation: some tens of thousands of steps, a few
+	// milliseconds at worst.
+	celCostLimit = 100_000
+)
+
+// Claims is a compiled CEL expression over the members of a token.
+type Claims struct {
+	program cel.Program
+}
+
+var claimsEnv = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(
+		cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)),
+		cel.CrossTypeNumericComparisons(true),
+		ext.Strings(),
+		ext.Sets(),
+	)
+})
+
+// NewClaims compiles an expression such as "'admins' in claims.groups".
+func NewClaims(text string) (*Claims, error) {
+	env, err := claimsEnv()
+	if err != nil {
+		return nil, fmt.Errorf("preparing CEL: %w", err)
+	}
+	program, err := newProgram(env, text)
+	if err != nil {
+		return nil, err
+	}
+	return &Claims{program: program}, nil
+}
+
+func newProgram(env *cel.Env, text string) (cel.Program, error) {
+	if len(text) > maxExpressionBytes {
+		return nil, fmt.Errorf("has %d bytes; at most %d are allowed", len(text), maxExpressionBytes)
+	}
+	ast, issues := env.Compile(text)
+	if issues.Err() != nil {
+		return nil, fmt.Errorf("does not compile: %w", issues.Err())
+	}
+	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
+		return nil, fmt.Errorf("is of type %s; want bool", t)
+	}
+	program, err := env.Program(ast, cel.CostLimit(celCostLimit), cel.EvalOptions(cel.OptOptimize))
+	if err != nil {
+		return nil, fmt.Errorf("does not compile: %w", err)
+	}
+	return program, nil
+}
+
+// True tells whether the expression is true of the claims, which are what
+// encoding/json makes of a token's payload. An error is as good as false.
+func (c *Claims) True(claims map[string]any) (bool, error) {
+	out, _, err := c.program.Eval(map[string]any{"claims": claims})
+	if err != nil {
+		return false, err
+	}
+	value, ok := out.Value().(bool)
+	if !ok {
+		return false, fmt.Errorf("is of type %s; want bool", out.Type().TypeName())
+	}
+	return value, nil
+}

@@ -1,0 +1,123 @@
+package authn
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/internal/policy"
+)
+
+var defaultScopeClaims = []string{"scope", "scp"}
+
+// rules judge what a token says, once it is known that the issuer said it.
+type rules struct {
+	issuer      string
+	audience    string
+	scopeClaims []string
+	policy      *policy.Policy
+	revocation  config.Revocation
+}
+
+func newRules(c *config.RuntimeConfig, p *policy.Policy) *rules {
+	r := &rules{issuer: c.Issuer, audience: c.Audience, scopeClaims: c.Tokens.ScopeClaims, policy: p, revocation: c.Revocation}
+	if len(r.scopeClaims) == 0 {
+		r.scopeClaims = defaultScopeClaims
+	}
+	return r
+}
+
+// judge returns whom the claims speak for, or why nobody.
+func (r *rules) judge(c claims, now time.Time) (*Principal, *Error) {
+	if err := c.checkParties(r.issuer, r.audience); err != nil {
+		return nil, err
+	}
+	expires, err := c.checkTimes(now, r.policy.ClockSkew)
+	if err != nil {
+		return nil, err
+	}
+	// RFC 9449 section 7.1, RFC 8705 section 3: bound to a key that a bearer
+	// does not prove to hold.
+	if _, ok := c["cnf"]; ok {
+		return nil, refuse(SenderBound, "cnf binds the token to a key; bearer use is refused")
+	}
+	p := &Principal{Expires: expires}
+	if err := r.identify(p, c); err != nil {
+		return nil, err
+	}
+	if err := r.checkRevocation(p, c); err != nil {
+		return nil, err
+	}
+	return p, r.readGrants(p, c)
+}
+
+func (r *rules) identify(p *Principal, c claims) (err *Error) {
+	if p.Subject, err = c.text("sub"); err != nil {
+		return err
+	}
+	p.ClientID = c.firstText("client_id", "azp", "cid")
+	if p.Subject == "" {
+		p.Subject = p.ClientID
+	}
+	if p.Subject == "" {
+		return refuse(MissingClaim, "neither sub nor client_id")
+	}
+	if p.ACR, err = c.text("acr"); err != nil {
+		return err
+	}
+	p.Login, _, err = c.date("auth_time")
+	return err
+}
+
+// checkRevocation looks at every name that a token may be revoked by. Both of
+// client_id and azp count: an entry of the list must not depend on which one
+// the issuer happens to write.
+func (r *rules) checkRevocation(p *Principal, c claims) *Error {
+	if slices.Contains(r.revocation.Subjects, p.Subject) {
+		return refuse(Revoked, "the subject is revoked")
+	}
+	for _, name := range []string{"client_id", "azp", "cid"} {
+		if client := c.firstText(name); client != "" && slices.Contains(r.revocation.Clients, client) {
+			return refuse(Revoked, "the client is revoked")
+		}
+	}
+	if id := c.firstText("jti"); id != "" && slices.Contains(r.revocation.TokenIDs, id) {
+		return refuse(Revoked, "the token is revoked")
+	}
+	if r.revocation.IssuedBefore == nil {
+		return nil
+	}
+	issued, ok, err := c.date("iat")
+	if err != nil {
+		return err
+	}
+	if !ok || issued.Before(*r.revocation.IssuedBefore) {
+		return refuse(Revoked, "issued before %s, or not known when", r.revocation.IssuedBefore.UTC().Format(time.RFC3339))
+	}
+	return nil
+}
+
+func (r *rules) readGrants(p *Principal, c claims) *Error {
+	names, err := c.scopes(r.scopeClaims)
+	if err != nil {
+		return err
+	}
+	p.Scopes = r.policy.Scopes.Granted(names)
+	if r.policy.Grants.Any() {
+		p.Scopes = p.Scopes.Union(r.policy.Grants.Of(c.decoded()))
+	}
+	return nil
+}
+
+// decoded returns the claims as expressions see them.
+func (c claims) decoded() map[string]any {
+	out := make(map[string]any, len(c))
+	for name, raw := range c {
+		var v any
+		if json.Unmarshal(raw, &v) == nil {
+			out[name] = v
+		}
+	}
+	return out
+}
