@@ -35,19 +35,22 @@ func (b *builder) read() (*live.Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	bundle, err := readOptional(c.Tokens.CABundleFile)
-	if err != nil {
-		return nil, fmt.Errorf("reading tokens.caBundleFile: %w", err)
+	if src.Files, err = readAll(c.Files()); err != nil {
+		return nil, err
 	}
-	src.Files = [][]byte{bundle}
 	return src, nil
 }
 
-func readOptional(path string) ([]byte, error) {
-	if path == "" {
-		return nil, nil
+func readAll(paths []string) (map[string][]byte, error) {
+	contents := make(map[string][]byte, len(paths))
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("reading a file of the configuration: %w", err)
+		}
+		contents[path] = raw
 	}
-	return os.ReadFile(path)
+	return contents, nil
 }
 
 // build compiles the configuration whole. It returns an error rather than
@@ -75,7 +78,7 @@ func (b *builder) build(ctx context.Context, src *live.Source) (*live.Instance, 
 	if err != nil {
 		return nil, err
 	}
-	keys, release, err := b.keys.acquire(ctx, c, src.Files[0])
+	keys, release, err := b.keys.acquire(ctx, c, src.Files[c.Tokens.CABundleFile])
 	if err != nil {
 		server.Close()
 		return nil, err
@@ -84,14 +87,17 @@ func (b *builder) build(ctx context.Context, src *live.Source) (*live.Instance, 
 	if err != nil {
 		return nil, fmt.Errorf("resource: %w", err)
 	}
+	limiter, closeLimiter := newLimiter(c, src.Files, b.metrics, b.options.Logger)
 	handler := routes(parts{
-		config: c, resource: resource, policy: pol, mcp: server, logger: b.options.Logger,
+		limiter: limiter,
+		config:  c, resource: resource, policy: pol, mcp: server, logger: b.options.Logger,
 		verifier:  authn.NewVerifier(authn.VerifierConfig{Runtime: c, Policy: pol, Keys: keys, Observer: b.metrics}),
 		responder: newResponder(resource, pol, log, b.metrics),
 	})
 	return &live.Instance{Handler: handler, Close: func() {
 		server.Close()
 		release()
+		closeLimiter()
 	}}, nil
 }
 

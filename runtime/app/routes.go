@@ -11,6 +11,7 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/authn"
 	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/policy"
+	"github.com/securedmcp/operator/runtime/internal/ratelimit"
 )
 
 const (
@@ -25,6 +26,7 @@ type parts struct {
 	policy    *policy.Policy
 	verifier  *authn.Verifier
 	responder *httpmw.Responder
+	limiter   ratelimit.Limiter
 	mcp       http.Handler
 	logger    *slog.Logger
 }
@@ -42,6 +44,7 @@ func routes(p parts) http.Handler {
 		httpmw.AllowOrigin(p.resource, p.config.AllowedOrigins, p.responder),
 		httpmw.Authenticate(p.verifier, p.policy, p.responder),
 		httpmw.RequireDoor(p.policy, p.responder),
+		httpmw.LimitRate(p.limiter, p.responder),
 		httpmw.DropCredentials,
 		httpmw.DecodeNames,
 		httpmw.Denials(p.responder),

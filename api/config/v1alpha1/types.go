@@ -70,6 +70,8 @@ type RuntimeConfig struct {
 	AllowedOrigins []string `json:"allowedOrigins,omitempty"`
 	// Limits bound requests and answers.
 	Limits Limits `json:"limits,omitzero"`
+	// RateLimit bounds how often one caller may ask; nil means as often as it likes.
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
 }
 
 // Scope is one OAuth scope and what it includes.
@@ -184,4 +186,26 @@ type HTTPTool struct {
 	// appended to the upstream's URL. Arguments that it does not name go to the
 	// query (GET, DELETE) or to a JSON body (POST, PUT, PATCH).
 	Path string `json:"path"`
+}
+
+// RateLimit bounds how often one caller, a subject by way of a client, may ask.
+type RateLimit struct {
+	// Requests are allowed in a period, evenly.
+	Requests int `json:"requests"`
+	// PeriodSeconds is the period. Default 60.
+	PeriodSeconds int `json:"periodSeconds,omitempty"`
+	// Burst are allowed at once. Default Requests.
+	Burst int `json:"burst,omitempty"`
+	// Redis makes replicas share the limit; nil means that each has its own.
+	Redis *Redis `json:"redis,omitempty"`
+}
+
+// Redis is a Redis or Valkey server.
+type Redis struct {
+	// Address is host:port.
+	Address string `json:"address"`
+	// PasswordFile holds the password; "" means none.
+	PasswordFile string `json:"passwordFile,omitempty"`
+	// TLS asks for TLS with the system's certificate authorities.
+	TLS bool `json:"tls,omitempty"`
 }

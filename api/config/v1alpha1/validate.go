@@ -58,6 +58,7 @@ func (c *RuntimeConfig) Validate() error {
 	validateAuthentication("authentication", c.Authentication, &errs)
 	validateOrigins(c.AllowedOrigins, &errs)
 	validateLimits(&c.Limits, &errs)
+	validateRateLimit(c.RateLimit, &errs)
 	if len(errs) > 0 {
 		return errs
 	}

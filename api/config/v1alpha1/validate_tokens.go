@@ -2,7 +2,6 @@ package v1alpha1
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 )
@@ -40,31 +39,5 @@ func validateAuthentication(path string, a *Authentication, errs *FieldErrors) {
 	}
 	if a.MaxAgeSeconds < 0 {
 		errs.add(path+".maxAgeSeconds", "%d: want 0 or more", a.MaxAgeSeconds)
-	}
-}
-
-func validateOrigins(origins []string, errs *FieldErrors) {
-	for i, origin := range origins {
-		u, err := url.Parse(origin)
-		if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.String() != u.Scheme+"://"+u.Host || strings.Contains(u.Host, "*") {
-			errs.add(fmt.Sprintf("allowedOrigins[%d]", i), "%q is not an origin; want for example https://app.example.com, no path and no wildcard", origin)
-		}
-	}
-}
-
-func validateLimits(l *Limits, errs *FieldErrors) {
-	const maxBytes = 64 << 20
-	for _, limit := range []struct {
-		name  string
-		value int64
-		most  int64
-	}{
-		{"requestBytes", l.RequestBytes, maxBytes},
-		{"responseBytes", l.ResponseBytes, maxBytes},
-		{"concurrentRequests", int64(l.ConcurrentRequests), 1 << 20},
-	} {
-		if limit.value < 0 || limit.value > limit.most {
-			errs.add("limits."+limit.name, "%d: want 1 to %d, or 0 for the default", limit.value, limit.most)
-		}
 	}
 }

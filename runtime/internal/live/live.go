@@ -7,7 +7,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,16 +29,20 @@ type Source struct {
 	Raw []byte
 	// Revision identifies Raw.
 	Revision string
-	// Files are the contents of the files that Raw refers to: a change of
-	// theirs is a change of the configuration.
-	Files [][]byte
+	// Files are the contents of the files that Raw refers to, by path: a change
+	// of theirs is a change of the configuration.
+	Files map[string][]byte
 }
 
 func (s *Source) digest() [sha256.Size]byte {
 	h := sha256.New()
-	for _, part := range append([][]byte{s.Raw}, s.Files...) {
+	add := func(part []byte) {
 		sum := sha256.Sum256(part)
 		h.Write(sum[:])
+	}
+	add(s.Raw)
+	for _, path := range slices.Sorted(maps.Keys(s.Files)) {
+		add(s.Files[path])
 	}
 	return [sha256.Size]byte(h.Sum(nil))
 }

@@ -99,9 +99,9 @@ func TestReloadOfTheSameBuildsNothing(t *testing.T) {
 func TestAChangedFileIsAChange(t *testing.T) {
 	w := new(world)
 	l := w.live()
-	w.source = Source{Raw: []byte("a"), Files: [][]byte{[]byte("ca 1")}}
+	w.source = Source{Raw: []byte("a"), Files: map[string][]byte{"ca": []byte("1")}}
 	reload(t, l, true)
-	w.source.Files = [][]byte{[]byte("ca 2")}
+	w.source.Files = map[string][]byte{"ca": []byte("2")}
 	reload(t, l, true)
 }
 

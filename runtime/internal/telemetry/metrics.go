@@ -23,6 +23,7 @@ type Metrics struct {
 	upstream      *prometheus.HistogramVec
 	reloads       *prometheus.CounterVec
 	config        *prometheus.GaugeVec
+	rateShared    prometheus.Gauge
 }
 
 // New registers the metrics, and those of the Go runtime and the process, with
@@ -52,7 +53,10 @@ func New(registry *prometheus.Registry) *Metrics {
 			Namespace: "securedmcp", Name: "config_info", Help: "1 for the revision of the configuration that is enforced.",
 		}, []string{"revision"}),
 	}
-	registry.MustRegister(m.requests, m.verifications, m.keyFetches, m.toolCalls, m.reloads,
+	m.rateShared = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "securedmcp", Name: "rate_limit_shared", Help: "1 while replicas share the rate limit through its store, 0 while each limits on its own.",
+	})
+	registry.MustRegister(m.rateShared, m.requests, m.verifications, m.keyFetches, m.toolCalls, m.reloads,
 		m.verifySeconds, m.cacheHits, m.upstream, m.config,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -88,6 +92,15 @@ func (m *Metrics) ToolCalled(tool, decision, reason string) {
 // UpstreamAnswered observes one upstream call.
 func (m *Metrics) UpstreamAnswered(upstream, answer string, took time.Duration) {
 	m.upstream.WithLabelValues(upstream, answer).Observe(took.Seconds())
+}
+
+// RateLimitShared implements ratelimit.Observer.
+func (m *Metrics) RateLimitShared(ok bool) {
+	if ok {
+		m.rateShared.Set(1)
+		return
+	}
+	m.rateShared.Set(0)
 }
 
 // ConfigLoaded counts a reload and shows the revision in force.
