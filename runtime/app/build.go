@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 
 	"github.com/securedmcp/operator/api/config/compile"
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
@@ -55,50 +56,90 @@ func readAll(paths []string) (map[string][]byte, error) {
 
 // build compiles the configuration whole. It returns an error rather than
 // leave anything of it unenforced.
-func (b *builder) build(ctx context.Context, src *live.Source) (*live.Instance, error) {
-	c, err := config.Decode(src.Raw)
+func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance, err error) {
+	c, err := decodeAndCheck(src.Raw)
+	if err != nil {
+		return nil, err
+	}
+	var held closers
+	defer func() {
+		if err != nil {
+			held.close()
+		}
+	}()
+	p := parts{config: c, logger: b.options.Logger}
+	if p.resource, err = url.Parse(c.Resource); err != nil {
+		return nil, fmt.Errorf("resource: %w", err)
+	}
+	if p.policy, err = policy.New(c); err != nil {
+		return nil, err
+	}
+	log := audit.New(b.options.Logger, c.Resource, c.Issuer)
+	p.responder = newResponder(p.resource, p.policy, log, b.metrics)
+	server, err := tools.NewServer(tools.Config{
+		Runtime: c, Policy: p.policy, Builtins: b.options.Builtins, Audit: log,
+		Observer: b.metrics, Logger: b.options.Logger, Version: b.options.Version,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.mcp = server
+	held.add(server.Close)
+	if p.authenticator, err = b.newAuthenticator(ctx, c, p.policy, src.Files, &held); err != nil {
+		return nil, err
+	}
+	p.limiter = newLimiter(c, src.Files, b.metrics, b.options.Logger, &held)
+	return &live.Instance{Handler: routes(p), Close: held.close}, nil
+}
+
+func decodeAndCheck(raw []byte) (*config.RuntimeConfig, error) {
+	c, err := config.Decode(raw)
 	if err != nil {
 		return nil, err
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}
-	if err := compile.Check(c); err != nil {
-		return nil, err
+	return c, compile.Check(c)
+}
+
+// newAuthenticator returns what judges the configured kind of token.
+func (b *builder) newAuthenticator(ctx context.Context, c *config.RuntimeConfig, p *policy.Policy, files map[string][]byte, held *closers) (authn.Authenticator, error) {
+	caBundle := files[c.Tokens.CABundleFile]
+	keys := func(ctx context.Context) (*authn.Keys, error) {
+		keys, release, err := b.keys.acquire(ctx, c, caBundle)
+		if err == nil {
+			held.add(release)
+		}
+		return keys, err
 	}
-	pol, err := policy.New(c)
+	if c.Tokens.Type != config.TokenOpaque {
+		k, err := keys(ctx)
+		if err != nil {
+			return nil, err
+		}
+		return authn.NewVerifier(authn.VerifierConfig{Runtime: c, Policy: p, Keys: k, Observer: b.metrics}), nil
+	}
+	client, err := authn.NewClient(caBundle)
 	if err != nil {
 		return nil, err
 	}
-	log := audit.New(b.options.Logger, c.Resource, c.Issuer)
-	server, err := tools.NewServer(tools.Config{
-		Runtime: c, Policy: pol, Builtins: b.options.Builtins, Audit: log,
-		Observer: b.metrics, Logger: b.options.Logger, Version: b.options.Version,
+	held.add(client.CloseIdleConnections)
+	return authn.NewOpaque(ctx, authn.OpaqueConfig{
+		Runtime: c, Policy: p, Client: client, Credential: files[c.Tokens.Introspection.ClientSecretFile],
+		Keys: keys, Observer: b.metrics, Logger: b.options.Logger,
 	})
-	if err != nil {
-		return nil, err
+}
+
+// closers are what an instance holds, given back in reverse.
+type closers []func()
+
+func (c *closers) add(f func()) { *c = append(*c, f) }
+
+func (c *closers) close() {
+	for _, f := range slices.Backward(*c) {
+		f()
 	}
-	keys, release, err := b.keys.acquire(ctx, c, src.Files[c.Tokens.CABundleFile])
-	if err != nil {
-		server.Close()
-		return nil, err
-	}
-	resource, err := url.Parse(c.Resource)
-	if err != nil {
-		return nil, fmt.Errorf("resource: %w", err)
-	}
-	limiter, closeLimiter := newLimiter(c, src.Files, b.metrics, b.options.Logger)
-	handler := routes(parts{
-		limiter: limiter,
-		config:  c, resource: resource, policy: pol, mcp: server, logger: b.options.Logger,
-		verifier:  authn.NewVerifier(authn.VerifierConfig{Runtime: c, Policy: pol, Keys: keys, Observer: b.metrics}),
-		responder: newResponder(resource, pol, log, b.metrics),
-	})
-	return &live.Instance{Handler: handler, Close: func() {
-		server.Close()
-		release()
-		closeLimiter()
-	}}, nil
 }
 
 func newResponder(resource *url.URL, pol *policy.Policy, log *audit.Log, counter httpmw.Counter) *httpmw.Responder {

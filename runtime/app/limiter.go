@@ -16,21 +16,22 @@ import (
 const defaultRatePeriodSeconds = 60
 
 // newLimiter returns nil where the rate is not limited.
-func newLimiter(c *config.RuntimeConfig, files map[string][]byte, observer ratelimit.Observer, logger *slog.Logger) (limiter ratelimit.Limiter, release func()) {
+func newLimiter(c *config.RuntimeConfig, files map[string][]byte, observer ratelimit.Observer, logger *slog.Logger, held *closers) ratelimit.Limiter {
 	if c.RateLimit == nil {
-		return nil, func() {}
+		return nil
 	}
 	rate := rateOf(c.RateLimit)
 	r := c.RateLimit.Redis
 	if r == nil {
-		return ratelimit.NewLocal(rate), func() {}
+		return ratelimit.NewLocal(rate)
 	}
 	options := &redis.Options{Addr: r.Address, MaxRetries: -1, Password: strings.TrimRight(string(files[r.PasswordFile]), "\r\n")}
 	if r.TLS {
 		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	client := redis.NewClient(options)
-	return ratelimit.NewShared(rate, c.Resource, client, observer, logger), func() { _ = client.Close() }
+	held.add(func() { _ = client.Close() })
+	return ratelimit.NewShared(rate, c.Resource, client, observer, logger)
 }
 
 func rateOf(r *config.RateLimit) ratelimit.Rate {

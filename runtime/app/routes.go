@@ -21,14 +21,14 @@ const (
 
 // parts are what Routes connects.
 type parts struct {
-	config    *config.RuntimeConfig
-	resource  *url.URL
-	policy    *policy.Policy
-	verifier  *authn.Verifier
-	responder *httpmw.Responder
-	limiter   ratelimit.Limiter
-	mcp       http.Handler
-	logger    *slog.Logger
+	config        *config.RuntimeConfig
+	resource      *url.URL
+	policy        *policy.Policy
+	authenticator authn.Authenticator
+	responder     *httpmw.Responder
+	limiter       ratelimit.Limiter
+	mcp           http.Handler
+	logger        *slog.Logger
 }
 
 // routes is the public listener, and the order in which a request is judged.
@@ -42,7 +42,7 @@ func routes(p parts) http.Handler {
 		httpmw.BoundBody(cmp.Or(limits.RequestBytes, config.DefaultRequestBytes), bodyTimeout),
 		httpmw.AllowHost(p.resource, p.responder),
 		httpmw.AllowOrigin(p.resource, p.config.AllowedOrigins, p.responder),
-		httpmw.Authenticate(p.verifier, p.policy, p.responder),
+		httpmw.Authenticate(p.authenticator, p.policy, p.responder),
 		httpmw.RequireDoor(p.policy, p.responder),
 		httpmw.LimitRate(p.limiter, p.responder),
 		httpmw.DropCredentials,

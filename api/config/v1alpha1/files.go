@@ -9,6 +9,9 @@ func (c *RuntimeConfig) Files() []string {
 		}
 	}
 	add(c.Tokens.CABundleFile)
+	if c.Tokens.Introspection != nil {
+		add(c.Tokens.Introspection.ClientSecretFile)
+	}
 	if c.RateLimit != nil && c.RateLimit.Redis != nil {
 		add(c.RateLimit.Redis.PasswordFile)
 	}

@@ -20,12 +20,29 @@ const (
 	DefaultClockSkewSeconds = 30
 	// MaxClockSkewSeconds bounds ClockSkewSeconds: more would be a lifetime.
 	MaxClockSkewSeconds = 300
+	// DefaultIntrospectionCacheSeconds is how long an answer is believed.
+	DefaultIntrospectionCacheSeconds = 30
+	// MaxIntrospectionCacheSeconds bounds how late a revocation may be noticed.
+	MaxIntrospectionCacheSeconds = 600
 	// DefaultRequestBytes is 1 MiB.
 	DefaultRequestBytes = 1 << 20
 	// DefaultResponseBytes is 4 MiB.
 	DefaultResponseBytes = 4 << 20
 	// DefaultConcurrentRequests bounds the requests that are worked on at once.
 	DefaultConcurrentRequests = 1024
+)
+
+// Values of Tokens.Type.
+const (
+	TokenJWT    = "JWT"
+	TokenOpaque = "Opaque"
+)
+
+// Values of Introspection.ClientAuth (OpenID Connect Core section 9).
+const (
+	AuthBasic         = "client_secret_basic"
+	AuthPost          = "client_secret_post"
+	AuthPrivateKeyJWT = "private_key_jwt"
 )
 
 // AllAlgorithms are the JWS algorithms that can be allowed: the asymmetric ones.
@@ -88,6 +105,10 @@ type Scope struct {
 
 // Tokens says how access tokens are verified.
 type Tokens struct {
+	// Type is TokenJWT (also "") or TokenOpaque.
+	Type string `json:"type,omitempty"`
+	// Introspection is how opaque tokens are verified; required for them.
+	Introspection *Introspection `json:"introspection,omitempty"`
 	// JWKSURI is where the issuer's keys are, in place of what its metadata says.
 	JWKSURI string `json:"jwksURI,omitempty"`
 	// Algorithms are the JWS algorithms that are accepted; empty means every one of
@@ -101,6 +122,20 @@ type Tokens struct {
 	// CABundleFile is a PEM file of the certificate authorities that the
 	// issuer's certificate may chain to, in place of the system's.
 	CABundleFile string `json:"caBundleFile,omitempty"`
+}
+
+// Introspection is how the runtime asks the issuer about tokens (RFC 7662).
+type Introspection struct {
+	// ClientID is the runtime's own at the issuer.
+	ClientID string `json:"clientID"`
+	// ClientAuth is AuthBasic (also ""), AuthPost or AuthPrivateKeyJWT.
+	ClientAuth string `json:"clientAuth,omitempty"`
+	// ClientSecretFile holds the client's secret, or, for AuthPrivateKeyJWT, its
+	// private key in PEM.
+	ClientSecretFile string `json:"clientSecretFile"`
+	// CacheSeconds is how long an answer is believed: the longest time that a
+	// revoked token is still accepted. Default 30.
+	CacheSeconds int `json:"cacheSeconds,omitempty"`
 }
 
 // Upstream is a service that tools call.

@@ -7,6 +7,7 @@ import (
 )
 
 func validateTokens(t *Tokens, errs *FieldErrors) {
+	validateIntrospection(t, errs)
 	if t.JWKSURI != "" {
 		if err := checkURI(t.JWKSURI); err != nil {
 			errs.add("tokens.jwksURI", "%v", err)
@@ -39,5 +40,32 @@ func validateAuthentication(path string, a *Authentication, errs *FieldErrors) {
 	}
 	if a.MaxAgeSeconds < 0 {
 		errs.add(path+".maxAgeSeconds", "%d: want 0 or more", a.MaxAgeSeconds)
+	}
+}
+
+func validateIntrospection(t *Tokens, errs *FieldErrors) {
+	i := t.Introspection
+	switch {
+	case t.Type != "" && t.Type != TokenJWT && t.Type != TokenOpaque:
+		errs.add("tokens.type", "%q: want %s or %s", t.Type, TokenJWT, TokenOpaque)
+	case t.Type == TokenOpaque && i == nil:
+		errs.add("tokens.introspection", "is required for opaque tokens")
+	case t.Type != TokenOpaque && i != nil:
+		errs.add("tokens.introspection", "is for tokens.type %s only", TokenOpaque)
+	}
+	if i == nil {
+		return
+	}
+	if i.ClientID == "" {
+		errs.add("tokens.introspection.clientID", "is required")
+	}
+	if i.ClientSecretFile == "" {
+		errs.add("tokens.introspection.clientSecretFile", "is required")
+	}
+	if methods := []string{"", AuthBasic, AuthPost, AuthPrivateKeyJWT}; !slices.Contains(methods, i.ClientAuth) {
+		errs.add("tokens.introspection.clientAuth", "%q: want one of %s", i.ClientAuth, strings.Join(methods[1:], ", "))
+	}
+	if i.CacheSeconds < 0 || i.CacheSeconds > MaxIntrospectionCacheSeconds {
+		errs.add("tokens.introspection.cacheSeconds", "%d: want 1 to %d, or 0 for the default", i.CacheSeconds, MaxIntrospectionCacheSeconds)
 	}
 }

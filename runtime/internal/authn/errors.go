@@ -26,6 +26,7 @@ const (
 	NotYetValid      Reason = "not_yet_valid"
 	MissingClaim     Reason = "missing_claim"
 	SenderBound      Reason = "sender_bound"
+	Inactive         Reason = "inactive"
 	Revoked          Reason = "revoked"
 	Unavailable      Reason = "unavailable"
 )

@@ -11,7 +11,6 @@ import (
 	"mime"
 	"net"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -77,77 +76,4 @@ func fetchJSON(ctx context.Context, client *http.Client, rawURL string) ([]byte,
 		return nil, fmt.Errorf("GET %s: not JSON", rawURL)
 	}
 	return body, nil
-}
-
-// metadata is what the runtime needs of RFC 8414 metadata.
-type metadata struct {
-	Issuer  string `json:"issuer"`
-	JWKSURI string `json:"jwks_uri"`
-}
-
-// discover returns the metadata of issuer from the first well-known place that
-// has it: RFC 8414, OpenID Connect with the path inserted, and OpenID Connect
-// Discovery 1.0 with the path in front.
-func discover(ctx context.Context, client *http.Client, issuer string) (*metadata, error) {
-	urls, err := metadataURLs(issuer)
-	if err != nil {
-		return nil, err
-	}
-	var errs []error
-	for _, u := range urls {
-		md, err := fetchMetadata(ctx, client, u, issuer)
-		if err == nil {
-			return md, nil
-		}
-		errs = append(errs, err)
-	}
-	return nil, fmt.Errorf("discovering issuer %s: %w", issuer, errors.Join(errs...))
-}
-
-func metadataURLs(issuer string) ([]string, error) {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return nil, fmt.Errorf("issuer is not a URL: %w", err)
-	}
-	origin, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
-	urls := []string{
-		origin + "/.well-known/oauth-authorization-server" + path,
-		origin + "/.well-known/openid-configuration" + path,
-	}
-	if path != "" {
-		urls = append(urls, origin+path+"/.well-known/openid-configuration")
-	}
-	return urls, nil
-}
-
-func fetchMetadata(ctx context.Context, client *http.Client, rawURL, issuer string) (*metadata, error) {
-	body, err := fetchJSON(ctx, client, rawURL)
-	if err != nil {
-		return nil, err
-	}
-	var md metadata
-	if err := json.Unmarshal(body, &md); err != nil {
-		return nil, fmt.Errorf("GET %s: not authorization server metadata", rawURL)
-	}
-	// RFC 8414 section 3.3: identical, or the document must not be used.
-	if md.Issuer != issuer {
-		return nil, fmt.Errorf("GET %s: the metadata names issuer %q, want %q", rawURL, md.Issuer, issuer)
-	}
-	if err := checkKeysURL(md.JWKSURI, issuer); err != nil {
-		return nil, fmt.Errorf("GET %s: %w", rawURL, err)
-	}
-	return &md, nil
-}
-
-// checkKeysURL wants https unless the issuer itself is http, which Validate
-// allows on loopback hosts only.
-func checkKeysURL(s, issuer string) error {
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" {
-		return fmt.Errorf("jwks_uri %q is not an absolute URL", s)
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !strings.HasPrefix(issuer, "http://")) {
-		return fmt.Errorf("jwks_uri %q: want https", s)
-	}
-	return nil
 }

@@ -55,13 +55,18 @@ var b64 = base64.RawURLEncoding.Strict()
 // alg, kid, typ and crit are read; jku, x5u, jwk and x5c are not: a token does
 // not bring its own key.
 func parseCompact(token string) (*compact, *Error) {
+	return parseCompactOf(token, allowedType)
+}
+
+// parseCompactOf is parseCompact for another typ.
+func parseCompactOf(token string, allowed func(typ string) bool) (*compact, *Error) {
 	header, rest, ok1 := strings.Cut(token, ".")
 	payload, signature, ok2 := strings.Cut(rest, ".")
 	if !ok1 || !ok2 || strings.Contains(signature, ".") {
 		return nil, refuse(Malformed, "not a JWS of three parts")
 	}
 	c := &compact{signingInput: token[:len(header)+1+len(payload)]}
-	if err := c.readHeader(header); err != nil {
+	if err := c.readHeader(header, allowed); err != nil {
 		return nil, err
 	}
 	var err error
@@ -74,7 +79,7 @@ func parseCompact(token string) (*compact, *Error) {
 	return c, nil
 }
 
-func (c *compact) readHeader(encoded string) *Error {
+func (c *compact) readHeader(encoded string, allowed func(typ string) bool) *Error {
 	raw, err := b64.DecodeString(encoded)
 	if err != nil {
 		return refuse(Malformed, "header is not base64url")
@@ -97,8 +102,8 @@ func (c *compact) readHeader(encoded string) *Error {
 	if !ok1 || !ok2 || !ok3 {
 		return refuse(Malformed, "alg, kid or typ is not a string")
 	}
-	if !allowedType(typ) {
-		return refuse(BadType, "typ is neither JWT nor at+jwt (RFC 9068 section 4)")
+	if !allowed(typ) {
+		return refuse(BadType, "typ is of another kind of token (RFC 8725 section 3.11, RFC 9068 section 4)")
 	}
 	c.algorithm, ok1 = algorithms[alg]
 	if !ok1 {

@@ -25,6 +25,12 @@ type VerifierConfig struct {
 	Observer VerifyObserver
 }
 
+// Authenticator turns an access token into the Principal it speaks for. Its
+// errors are *Error.
+type Authenticator interface {
+	Verify(ctx context.Context, token string) (*Principal, error)
+}
+
 // VerifyObserver is told how a token was judged.
 type VerifyObserver interface {
 	// TokenCached is called when the verdict was remembered.
@@ -87,7 +93,7 @@ func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now ti
 	if len(v.allowed) > 0 && !slices.Contains(v.allowed, c.algName) {
 		return nil, 0, refuse(BadAlgorithm, "alg is not among tokens.algorithms")
 	}
-	set, err = v.checkSignature(ctx, c, set)
+	set, err = checkSignature(ctx, c, set, v.cfg.Keys)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -99,8 +105,9 @@ func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now ti
 	return p, set.generation, err
 }
 
-// checkSignature returns the keys that the signature was checked against.
-func (v *Verifier) checkSignature(ctx context.Context, c *compact, set *keySet) (*keySet, *Error) {
+// checkSignature returns the keys that the signature was checked against, which
+// are newer than set where the token's key was not in it.
+func checkSignature(ctx context.Context, c *compact, set *keySet, source *Keys) (*keySet, *Error) {
 	keys, known := set.candidates(c)
 	if verifiesAny(c, keys) {
 		return set, nil
@@ -108,7 +115,7 @@ func (v *Verifier) checkSignature(ctx context.Context, c *compact, set *keySet) 
 	if known {
 		return nil, refuse(BadSignature, "the signature is not by the key that kid names")
 	}
-	newer := v.cfg.Keys.refetchUnknown(ctx)
+	newer := source.refetchUnknown(ctx)
 	if newer == nil || newer == set {
 		return nil, refuse(UnknownKey, "no key of the issuer verifies the token")
 	}

@@ -13,7 +13,7 @@ const retryAfterOutage = 5 * time.Second
 
 // Authenticate lets through who shows a valid access token, with a Principal in
 // the context, and refuses everyone else before a byte of the body is read.
-func Authenticate(v *authn.Verifier, p *policy.Policy, r *Responder) func(http.Handler) http.Handler {
+func Authenticate(v authn.Authenticator, p *policy.Policy, r *Responder) func(http.Handler) http.Handler {
 	door := p.Scopes.Names(p.Door.Scopes)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {

@@ -24,6 +24,7 @@ type Metrics struct {
 	reloads       *prometheus.CounterVec
 	config        *prometheus.GaugeVec
 	rateShared    prometheus.Gauge
+	introspection *prometheus.HistogramVec
 }
 
 // New registers the metrics, and those of the Go runtime and the process, with
@@ -56,7 +57,11 @@ func New(registry *prometheus.Registry) *Metrics {
 	m.rateShared = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "securedmcp", Name: "rate_limit_shared", Help: "1 while replicas share the rate limit through its store, 0 while each limits on its own.",
 	})
-	registry.MustRegister(m.rateShared, m.requests, m.verifications, m.keyFetches, m.toolCalls, m.reloads,
+	m.introspection = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Namespace: "securedmcp", Name: "introspection_seconds", Help: "Time of questions to the issuer about opaque tokens, by result: ok or error.",
+		Buckets: prometheus.DefBuckets,
+	}, []string{"result"})
+	registry.MustRegister(m.introspection, m.rateShared, m.requests, m.verifications, m.keyFetches, m.toolCalls, m.reloads,
 		m.verifySeconds, m.cacheHits, m.upstream, m.config,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -77,6 +82,11 @@ func (m *Metrics) TokenVerified(took time.Duration, err error) {
 		result = string(refusal.Reason)
 	}
 	m.verifications.WithLabelValues(result).Inc()
+}
+
+// Introspected implements authn.OpaqueObserver.
+func (m *Metrics) Introspected(took time.Duration, err error) {
+	m.introspection.WithLabelValues(okOrError(err)).Observe(took.Seconds())
 }
 
 // KeysFetched implements authn.KeysObserver.

@@ -1,0 +1,93 @@
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// metadata is what the runtime needs of RFC 8414 metadata.
+type metadata struct {
+	Issuer                string   `json:"issuer"`
+	JWKSURI               string   `json:"jwks_uri"`
+	IntrospectionEndpoint string   `json:"introspection_endpoint"`
+	IntrospectionSigning  []string `json:"introspection_signing_alg_values_supported"`
+}
+
+// discover returns metadata that says where the issuer's keys are.
+func discover(ctx context.Context, client *http.Client, issuer string) (*metadata, error) {
+	return discoverFor(ctx, client, issuer, func(m *metadata) error {
+		return checkIssuerURL("jwks_uri", m.JWKSURI, issuer)
+	})
+}
+
+// discoverFor returns the metadata of issuer from the first well-known place
+// that has it and satisfies check: RFC 8414, OpenID Connect with the path
+// inserted, and OpenID Connect Discovery 1.0 with the path in front.
+func discoverFor(ctx context.Context, client *http.Client, issuer string, check func(*metadata) error) (*metadata, error) {
+	urls, err := metadataURLs(issuer)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, u := range urls {
+		md, err := fetchMetadata(ctx, client, u, issuer)
+		if err == nil {
+			if err = check(md); err == nil {
+				return md, nil
+			}
+			err = fmt.Errorf("GET %s: %w", u, err)
+		}
+		errs = append(errs, err)
+	}
+	return nil, fmt.Errorf("discovering issuer %s: %w", issuer, errors.Join(errs...))
+}
+
+func metadataURLs(issuer string) ([]string, error) {
+	u, err := url.Parse(issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer is not a URL: %w", err)
+	}
+	origin, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
+	urls := []string{
+		origin + "/.well-known/oauth-authorization-server" + path,
+		origin + "/.well-known/openid-configuration" + path,
+	}
+	if path != "" {
+		urls = append(urls, origin+path+"/.well-known/openid-configuration")
+	}
+	return urls, nil
+}
+
+func fetchMetadata(ctx context.Context, client *http.Client, rawURL, issuer string) (*metadata, error) {
+	body, err := fetchJSON(ctx, client, rawURL)
+	if err != nil {
+		return nil, err
+	}
+	var md metadata
+	if err := json.Unmarshal(body, &md); err != nil {
+		return nil, fmt.Errorf("GET %s: not authorization server metadata", rawURL)
+	}
+	// RFC 8414 section 3.3: identical, or the document must not be used.
+	if md.Issuer != issuer {
+		return nil, fmt.Errorf("GET %s: the metadata names issuer %q, want %q", rawURL, md.Issuer, issuer)
+	}
+	return &md, nil
+}
+
+// checkIssuerURL wants https unless the issuer itself is http, which Validate
+// allows on loopback hosts only.
+func checkIssuerURL(member, value, issuer string) error {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("%s %q is not an absolute URL", member, value)
+	}
+	if u.Scheme != "https" && (u.Scheme != "http" || !strings.HasPrefix(issuer, "http://")) {
+		return fmt.Errorf("%s %q: want https", member, value)
+	}
+	return nil
+}

@@ -1,0 +1,126 @@
+package authn
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+const (
+	jsonType   = "application/json"
+	signedType = "application/token-introspection+jwt" // RFC 9701
+)
+
+// introspector asks the issuer about a token (RFC 7662).
+type introspector struct {
+	issuer   string
+	endpoint string
+	clientID string
+	client   *http.Client
+	auth     clientAuth
+	// keys are set where the issuer offers signed answers (RFC 9701), which are
+	// then asked for and wanted.
+	keys *Keys
+}
+
+// ask returns the claims of an active token, nil for one that is not. An error
+// means that the issuer has not said either.
+func (i *introspector) ask(ctx context.Context, token string) (claims, error) {
+	body, contentType, err := i.post(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := i.read(ctx, body, contentType)
+	if err != nil {
+		return nil, err
+	}
+	var active *bool
+	if err := json.Unmarshal(answer["active"], &active); err != nil || active == nil {
+		return nil, errors.New("the introspection answer has no boolean active")
+	}
+	if !*active {
+		return nil, nil
+	}
+	return answer, nil
+}
+
+func (i *introspector) post(ctx context.Context, token string) (body []byte, contentType string, err error) {
+	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
+	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {jsonType}}
+	if i.keys != nil {
+		header.Set("Accept", signedType)
+	}
+	if err := i.auth(form, header); err != nil {
+		return nil, "", err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, i.endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, "", err
+	}
+	req.Header = header
+	resp, err := i.client.Do(req)
+	if err != nil {
+		return nil, "", fmt.Errorf("asking the introspection endpoint: %w", err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, "", fmt.Errorf("the introspection endpoint answered HTTP status %d, want 200", resp.StatusCode)
+	}
+	body, err = io.ReadAll(io.LimitReader(resp.Body, maxFetchBytes+1))
+	if err != nil || len(body) > maxFetchBytes {
+		return nil, "", fmt.Errorf("the introspection answer broke off or has more than %d bytes", maxFetchBytes)
+	}
+	contentType, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return body, contentType, nil
+}
+
+func (i *introspector) read(ctx context.Context, body []byte, contentType string) (claims, error) {
+	if i.keys != nil {
+		if contentType != signedType {
+			return nil, fmt.Errorf("the introspection answer is %s, want %s, which the issuer offers", contentType, signedType)
+		}
+		return i.readSigned(ctx, strings.TrimSpace(string(body)))
+	}
+	if contentType != jsonType {
+		return nil, fmt.Errorf("the introspection answer is %s, want %s", contentType, jsonType)
+	}
+	answer, refusal := parseClaims(body)
+	if refusal != nil {
+		return nil, errors.New("the introspection answer is not a JSON object")
+	}
+	return answer, nil
+}
+
+// readSigned verifies an RFC 9701 answer: of the right type, by the issuer, for
+// this client.
+func (i *introspector) readSigned(ctx context.Context, token string) (claims, error) {
+	c, refusal := parseCompactOf(token, func(typ string) bool { return strings.EqualFold(typ, "token-introspection+jwt") })
+	if refusal != nil {
+		return nil, fmt.Errorf("the signed introspection answer: %w", refusal)
+	}
+	set := i.keys.set()
+	if set == nil {
+		return nil, errors.New("the issuer's keys are too old and cannot be fetched")
+	}
+	if _, refusal := checkSignature(ctx, c, set, i.keys); refusal != nil {
+		return nil, fmt.Errorf("the signed introspection answer: %w", refusal)
+	}
+	outer, refusal := parseClaims(c.payload)
+	if refusal != nil {
+		return nil, refusal
+	}
+	if refusal := outer.checkParties(i.issuer, i.clientID); refusal != nil {
+		return nil, fmt.Errorf("the signed introspection answer: %w", refusal)
+	}
+	answer, refusal := parseClaims(outer["token_introspection"])
+	if refusal != nil {
+		return nil, errors.New("the signed introspection answer has no object token_introspection")
+	}
+	return answer, nil
+}

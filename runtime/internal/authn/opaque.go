@@ -1,0 +1,159 @@
+package authn
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/internal/policy"
+)
+
+const (
+	// negativeCache is how long a token that is not active is remembered: short,
+	// since a token may be asked about just before it becomes known.
+	negativeCache = 5 * time.Second
+	// maxAsking bounds how many questions are open at the issuer; garbage must
+	// not become a flood there.
+	maxAsking = 64
+)
+
+// OpaqueConfig says how opaque tokens are verified.
+type OpaqueConfig struct {
+	Runtime *config.RuntimeConfig
+	Policy  *policy.Policy
+	// Client reaches the issuer; see NewClient.
+	Client *http.Client
+	// Credential is the content of the client secret's file.
+	Credential []byte
+	// Keys returns the issuer's keys, for issuers that sign their answers.
+	Keys     func(context.Context) (*Keys, error)
+	Observer OpaqueObserver
+	Logger   *slog.Logger
+}
+
+// OpaqueObserver is told how tokens were judged and what the issuer answered.
+type OpaqueObserver interface {
+	VerifyObserver
+	Introspected(took time.Duration, err error)
+}
+
+// Opaque judges opaque access tokens by asking the issuer (RFC 7662). An answer
+// is believed for a bounded time, one question is open for a token at a time,
+// and where the issuer does not answer nobody is let in.
+type Opaque struct {
+	cfg      OpaqueConfig
+	asker    *introspector
+	rules    *rules
+	lifetime time.Duration
+	known    cache
+	unknown  cache
+	flight   singleflight.Group
+	slots    chan struct{}
+}
+
+// NewOpaque discovers the issuer's introspection endpoint.
+func NewOpaque(ctx context.Context, cfg OpaqueConfig) (*Opaque, error) {
+	i := cfg.Runtime.Tokens.Introspection
+	md, err := discoverFor(ctx, cfg.Client, cfg.Runtime.Issuer, func(m *metadata) error {
+		return checkIssuerURL("introspection_endpoint", m.IntrospectionEndpoint, cfg.Runtime.Issuer)
+	})
+	if err != nil {
+		return nil, err
+	}
+	auth, err := newClientAuth(i, cfg.Runtime.Issuer, cfg.Credential)
+	if err != nil {
+		return nil, err
+	}
+	asker := &introspector{issuer: cfg.Runtime.Issuer, endpoint: md.IntrospectionEndpoint, clientID: i.ClientID, client: cfg.Client, auth: auth}
+	if len(md.IntrospectionSigning) > 0 {
+		if asker.keys, err = cfg.Keys(ctx); err != nil {
+			return nil, err
+		}
+	}
+	lifetime := time.Duration(i.CacheSeconds) * time.Second
+	if lifetime == 0 {
+		lifetime = config.DefaultIntrospectionCacheSeconds * time.Second
+	}
+	return &Opaque{
+		cfg: cfg, asker: asker, rules: newRules(cfg.Runtime, cfg.Policy), lifetime: lifetime, slots: make(chan struct{}, maxAsking),
+	}, nil
+}
+
+// Verify implements Authenticator.
+func (o *Opaque) Verify(ctx context.Context, token string) (*Principal, error) {
+	now := time.Now()
+	d := digest(sha256.Sum256([]byte(token)))
+	if p := o.known.get(d, 0, now); p != nil {
+		o.cfg.Observer.TokenCached()
+		return p, nil
+	}
+	if o.unknown.get(d, 0, now) != nil {
+		o.cfg.Observer.TokenCached()
+		return nil, refuse(Inactive, "the issuer said a moment ago that the token is not active")
+	}
+	p, err := o.join(ctx, d, token)
+	o.cfg.Observer.TokenVerified(time.Since(now), err)
+	return p, err
+}
+
+// join shares the question about one token among all who bring it. It outlives
+// the request that began it, within the client's timeout.
+func (o *Opaque) join(ctx context.Context, d digest, token string) (*Principal, error) {
+	done := o.flight.DoChan(string(d[:]), func() (any, error) {
+		return o.ask(context.WithoutCancel(ctx), d, token)
+	})
+	select {
+	case result := <-done:
+		p, _ := result.Val.(*Principal)
+		return p, result.Err
+	case <-ctx.Done():
+		return nil, refuse(Unavailable, "the caller left before the issuer answered")
+	}
+}
+
+func (o *Opaque) ask(ctx context.Context, d digest, token string) (*Principal, error) {
+	select {
+	case o.slots <- struct{}{}:
+		defer func() { <-o.slots }()
+	default:
+		return nil, refuse(Unavailable, "%d questions are open at the introspection endpoint", maxAsking)
+	}
+	start := time.Now()
+	answer, err := o.asker.ask(ctx, token)
+	o.cfg.Observer.Introspected(time.Since(start), err)
+	if err != nil {
+		o.cfg.Logger.Warn("token not introspected", "issuer", o.cfg.Runtime.Issuer, "error", err)
+		return nil, refuse(Unavailable, "the issuer did not say whether the token is active")
+	}
+	now := time.Now()
+	p, refusal := o.judge(answer, now)
+	if refusal != nil {
+		o.unknown.put(d, 0, &Principal{Expires: now.Add(min(negativeCache, o.lifetime))}, now)
+		return nil, refusal
+	}
+	remembered := *p
+	if limit := now.Add(o.lifetime); limit.Before(remembered.Expires) {
+		remembered.Expires = limit
+	}
+	o.known.put(d, 0, &remembered, now)
+	return p, nil
+}
+
+// judge looks at an active answer as it would at a JWT's claims. The issuer may
+// leave iss out, since it is the issuer that answers.
+func (o *Opaque) judge(answer claims, now time.Time) (*Principal, *Error) {
+	if answer == nil {
+		return nil, refuse(Inactive, "the issuer says that the token is not active")
+	}
+	if _, ok := answer["iss"]; !ok {
+		raw, _ := json.Marshal(o.cfg.Runtime.Issuer)
+		answer["iss"] = raw
+	}
+	return o.rules.judge(answer, now)
+}
