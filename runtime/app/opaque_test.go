@@ -1,0 +1,155 @@
+package app_test
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/test/oauthtest"
+	"github.com/securedmcp/operator/test/runtimetest"
+)
+
+// startOpaque starts the billing server for opaque tokens.
+func startOpaque(t *testing.T, change func(*config.RuntimeConfig)) fixture {
+	t.Helper()
+	secret := writeTemp(t, []byte("s3cr3t/+ ü\n"))
+	return startWith(t, func(c *config.RuntimeConfig) {
+		c.Tokens = config.Tokens{Type: config.TokenOpaque, Introspection: &config.Introspection{ClientID: "mcp runtime", ClientSecretFile: secret}}
+		change(c)
+	}, oauthtest.WithClient(oauthtest.Client{ID: "mcp runtime", Secret: "s3cr3t/+ ü"}))
+}
+
+func (f fixture) asked() int { return f.issuer.Count(oauthtest.EndpointIntrospect) }
+
+func TestOpaqueTokens(t *testing.T) {
+	for _, auth := range []string{config.AuthBasic, config.AuthPost} {
+		t.Run(auth, func(t *testing.T) {
+			f := startOpaque(t, func(c *config.RuntimeConfig) { c.Tokens.Introspection.ClientAuth = auth })
+			reader := f.token("invoices:read")
+			for range 3 {
+				if got := f.status(reader); got != http.StatusOK {
+					t.Fatalf("status %d, want 200: %s", got, f.Logs())
+				}
+			}
+			if got := f.asked(); got != 1 {
+				t.Errorf("the issuer was asked %d times, want once", got)
+			}
+			if resp := f.void(reader); resp.Status != http.StatusForbidden {
+				t.Errorf("without the scope: status %d, want 403", resp.Status)
+			}
+			if got := f.status("never-issued"); got != http.StatusUnauthorized {
+				t.Errorf("an unknown token: status %d, want 401", got)
+			}
+			if strings.Contains(f.Logs(), "s3cr3t") || strings.Contains(f.Logs(), reader) {
+				t.Error("the log holds a secret")
+			}
+		})
+	}
+}
+
+func TestOpaqueTokensAreJudgedLikeOthers(t *testing.T) {
+	f := startOpaque(t, func(*config.RuntimeConfig) {})
+	for name, tc := range map[string]struct {
+		body   string
+		status int
+	}{
+		"a good answer":             {`{"active":true,"sub":"u","scope":"invoices:read","exp":4102444800,"aud":"` + runtimetest.Resource + `"}`, 200},
+		"no audience":               {`{"active":true,"sub":"u","scope":"invoices:read","exp":4102444800}`, 401},
+		"another audience":          {`{"active":true,"sub":"u","scope":"invoices:read","exp":4102444800,"aud":"x"}`, 401},
+		"another issuer":            {`{"active":true,"sub":"u","scope":"invoices:read","exp":4102444800,"aud":"` + runtimetest.Resource + `","iss":"https://evil"}`, 401},
+		"expired":                   {`{"active":true,"sub":"u","scope":"invoices:read","exp":1,"aud":"` + runtimetest.Resource + `"}`, 401},
+		"no expiry":                 {`{"active":true,"sub":"u","scope":"invoices:read","aud":"` + runtimetest.Resource + `"}`, 401},
+		"bound to a key":            {`{"active":true,"sub":"u","scope":"invoices:read","exp":4102444800,"aud":"` + runtimetest.Resource + `","cnf":{}}`, 401},
+		"inactive":                  {`{"active":false,"sub":"u","scope":"invoices:read","exp":4102444800,"aud":"` + runtimetest.Resource + `"}`, 401},
+		"active as a string":        {`{"active":"true","sub":"u","scope":"invoices:read","exp":4102444800,"aud":"` + runtimetest.Resource + `"}`, 503},
+		"active in another case":    {`{"ACTIVE":true,"sub":"u","scope":"invoices:read","exp":4102444800,"aud":"` + runtimetest.Resource + `"}`, 503},
+		"no answer to the question": {`{}`, 503},
+		"no JSON":                   {`active`, 503},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.issuer.SetFault(oauthtest.EndpointIntrospect, oauthtest.Fault{Body: tc.body, Header: http.Header{"Content-Type": {"application/json"}}})
+			resp := f.Do(runtimetest.Request{Token: "opaque-" + strings.ReplaceAll(name, " ", "-")})
+			if resp.Status != tc.status {
+				t.Errorf("status %d, want %d: %s", resp.Status, tc.status, f.Logs())
+			}
+			if retry := resp.Header.Get("Retry-After"); (retry != "") != (tc.status == 503) {
+				t.Errorf("Retry-After %q with status %d", retry, resp.Status)
+			}
+		})
+	}
+}
+
+func TestNobodyIsLetInWhileTheIssuerDoesNotAnswer(t *testing.T) {
+	f := startOpaque(t, func(*config.RuntimeConfig) {})
+	token := f.token("invoices:read")
+	for name, fault := range map[string]oauthtest.Fault{
+		"it fails":              {Status: 500},
+		"it refuses the client": {Status: 401},
+		"it redirects":          {Status: 302, Header: http.Header{"Location": {"/elsewhere"}}},
+		"it hangs up":           {Close: true},
+		"it answers too much":   {Pad: 1 << 20},
+		"it answers HTML":       {Body: `{"active":true}`, Header: http.Header{"Content-Type": {"text/html"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.issuer.SetFault(oauthtest.EndpointIntrospect, fault)
+			if got := f.status(token); got != http.StatusServiceUnavailable {
+				t.Errorf("status %d, want 503", got)
+			}
+		})
+	}
+	f.issuer.ClearFault(oauthtest.EndpointIntrospect)
+	if got := f.status(token); got != http.StatusOK {
+		t.Errorf("after the outage: status %d, want 200", got)
+	}
+}
+
+func TestOneQuestionIsOpenForAToken(t *testing.T) {
+	f := startOpaque(t, func(*config.RuntimeConfig) {})
+	release := make(chan struct{})
+	f.issuer.SetFault(oauthtest.EndpointIntrospect, oauthtest.Fault{Until: release})
+	token := f.token("invoices:read")
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			if got := f.status(token); got != http.StatusOK {
+				t.Errorf("status %d, want 200", got)
+			}
+		})
+	}
+	runtimetest.Eventually(t, "the question", func() bool { return f.asked() > 0 }, f.Logs)
+	close(release)
+	group.Wait()
+	// Those that came after the answer found it remembered.
+	if got := f.asked(); got != 1 {
+		t.Errorf("the issuer was asked %d times, want once", got)
+	}
+}
+
+func TestUnknownTokensAreRememberedForAMoment(t *testing.T) {
+	f := startOpaque(t, func(*config.RuntimeConfig) {})
+	for range 10 {
+		if got := f.status("never-issued"); got != http.StatusUnauthorized {
+			t.Fatalf("status %d, want 401", got)
+		}
+	}
+	if got := f.asked(); got != 1 {
+		t.Errorf("the issuer was asked %d times, want once", got)
+	}
+}
+
+func TestARevokedOpaqueTokenEndsWithTheCache(t *testing.T) {
+	f := startOpaque(t, func(c *config.RuntimeConfig) { c.Tokens.Introspection.CacheSeconds = 1 })
+	token := f.token("invoices:read")
+	if got := f.status(token); got != http.StatusOK {
+		t.Fatalf("status %d, want 200", got)
+	}
+	f.issuer.Revoke(token)
+	start := time.Now()
+	runtimetest.Eventually(t, "the revocation", func() bool { return f.status(token) == http.StatusUnauthorized }, f.Logs)
+	if took := time.Since(start); took > 3*time.Second {
+		t.Errorf("the token was accepted for %s after its revocation, with a cache of 1 s", took)
+	}
+}
