@@ -28,14 +28,16 @@ func main() {
 
 func run(ctx context.Context, args []string, stderr io.Writer) error {
 	o := app.Options{Version: version}
-	var level slog.Level
+	o.Level = new(slog.LevelVar)
 	flags := flag.NewFlagSet("runtime", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.ConfigFile, "config", "", "`file` with the RuntimeConfig to enforce; its changes are followed (required)")
 	flags.StringVar(&o.Listen, "listen", app.DefaultListen, "`address` of the public listener: the MCP endpoint and its metadata")
 	flags.StringVar(&o.AdminListen, "admin-listen", app.DefaultAdminListen, "`address` of the admin listener: /healthz /readyz /metrics /configz")
 	flags.DurationVar(&o.DrainTimeout, "drain-timeout", app.DefaultDrainTimeout, "how long requests may take to end after SIGTERM")
-	flags.TextVar(&level, "log-level", slog.LevelInfo, "least `level` that is logged: DEBUG, INFO, WARN or ERROR")
+	flags.StringVar(&o.TLS.CertFile, "tls-cert-file", "", "PEM `file` of the certificate that the public listener serves TLS with; read again when it changes")
+	flags.StringVar(&o.TLS.KeyFile, "tls-key-file", "", "PEM `file` of the certificate's key")
+	flags.StringVar(&o.TLS.MinVersion, "tls-min-version", "1.2", "least TLS `version` that is spoken: 1.2 or 1.3")
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -47,6 +49,6 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
 	}
-	o.Logger = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: level}))
+	o.Logger = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: o.Level}))
 	return app.Run(ctx, o)
 }

@@ -5,6 +5,7 @@ package app
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -33,6 +34,7 @@ type Server struct {
 	metrics  *telemetry.Metrics
 	public   listener
 	admin    listener
+	tls      *tls.Config
 	draining atomic.Bool
 	done     chan struct{}
 	err      error
@@ -59,8 +61,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
+	tlsConfig, err := o.TLS.config(o.Logger)
+	if err != nil {
+		return nil, err
+	}
 	registry := prometheus.NewRegistry()
-	s := &Server{options: o, metrics: telemetry.New(registry), done: make(chan struct{})}
+	s := &Server{options: o, tls: tlsConfig, metrics: telemetry.New(registry), done: make(chan struct{})}
 	keys := newKeyPool(s.metrics, o.Logger)
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "securedmcp", Name: "issuer_keys_age_seconds", Help: "Time since the issuer's keys were last fetched.",
@@ -83,7 +89,10 @@ func (s *Server) listen(registry *prometheus.Registry) error {
 		s.public.Close()
 		return fmt.Errorf("opening the admin listener: %w", err)
 	}
-	s.public.server = newHTTPServer(s.live)
+	if s.public.server = newHTTPServer(s.live); s.tls != nil {
+		s.public.Listener = tls.NewListener(s.public.Listener, s.tls)
+		s.public.server.TLSConfig = s.tls
+	}
 	s.admin.server = newHTTPServer(adminRoutes(s.live, registry, &s.draining))
 	return nil
 }
@@ -154,6 +163,7 @@ func (s *Server) watch(ctx context.Context) error {
 func (s *Server) drain() error {
 	s.draining.Store(true)
 	s.options.Logger.Info("stopping", "drainTimeout", s.options.DrainTimeout)
+	s.live.Drain()
 	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
 	defer cancel()
 	err := s.public.server.Shutdown(ctx)

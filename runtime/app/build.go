@@ -2,7 +2,10 @@ package app
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"os"
 	"slices"
@@ -78,7 +81,7 @@ func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance
 	p.responder = newResponder(p.resource, p.policy, log, b.metrics)
 	server, err := tools.NewServer(tools.Config{
 		Runtime: c, Policy: p.policy, Builtins: b.options.Builtins, Audit: log,
-		Observer: b.metrics, Logger: b.options.Logger, Version: b.options.Version,
+		Observer: b.metrics, Version: b.options.Version,
 	})
 	if err != nil {
 		return nil, err
@@ -89,7 +92,31 @@ func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance
 		return nil, err
 	}
 	p.limiter = newLimiter(c, src.Files, b.metrics, b.options.Logger, &held)
-	return &live.Instance{Handler: routes(p), Close: held.close}, nil
+	if b.options.Level != nil {
+		b.options.Level.Set(logLevels[c.LogLevel])
+	}
+	instance := &live.Instance{Handler: routes(p), Close: held.close, Tools: toolsDigest(c)}
+	instance.Retire = func(next *live.Instance) {
+		server.Retire(next != nil && next.Tools != instance.Tools)
+	}
+	return instance, nil
+}
+
+// logLevels are those of config.LogLevels; what is not there is slog.LevelInfo.
+var logLevels = map[string]slog.Level{"Debug": slog.LevelDebug, "Warn": slog.LevelWarn, "Error": slog.LevelError}
+
+// toolsDigest changes when the answer to tools/list does.
+func toolsDigest(c *config.RuntimeConfig) [sha256.Size]byte {
+	h := sha256.New()
+	for _, t := range c.Tools {
+		t.Scopes, t.Authentication, t.HTTP, t.Upstream = nil, nil, nil, ""
+		raw, err := json.Marshal(t)
+		if err != nil {
+			panic(err) // it was decoded from JSON
+		}
+		h.Write(append(raw, 0))
+	}
+	return [sha256.Size]byte(h.Sum(nil))
 }
 
 func decodeAndCheck(raw []byte) (*config.RuntimeConfig, error) {

@@ -125,3 +125,16 @@ func TestRefusalsNameTheirRequest(t *testing.T) {
 		t.Errorf("X-Request-Id %q is not in the audit", id)
 	}
 }
+
+func TestDeepJSONEndsTheRequestAndNotTheProcess(t *testing.T) {
+	f := start(t)
+	for name, body := range map[string]string{
+		"arrays":    `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"lookup_invoice","arguments":` + strings.Repeat("[", 1<<19) + `}}`,
+		"objects":   strings.Repeat(`{"a":`, 1<<17),
+		"just over": strings.Repeat("[", 65) + strings.Repeat("]", 65),
+	} {
+		if resp := f.Do(runtimetest.Request{Token: f.token("invoices:read"), Body: body, Version: "2025-06-18"}); resp.Status != http.StatusBadRequest {
+			t.Errorf("%s: status %d, want 400", name, resp.Status)
+		}
+	}
+}

@@ -25,6 +25,9 @@ type Options struct {
 	// AdminListen is the address of the admin listener, which must not be
 	// reachable by strangers. Default ":9090".
 	AdminListen string
+	// TLS is how the public listener serves TLS. Default: it serves plain HTTP,
+	// for a proxy in front to do TLS.
+	TLS TLS
 	// DrainTimeout is how long requests may take to end once the runtime is
 	// told to stop. Default 20 seconds.
 	DrainTimeout time.Duration
@@ -36,6 +39,9 @@ type Options struct {
 	// Logger gets everything that is logged, audit lines included. Default
 	// slog.Default.
 	Logger *slog.Logger
+	// Level, where it is set, is the level of Logger and follows the logLevel of
+	// the configuration. Audit lines are written whatever it is.
+	Level *slog.LevelVar
 	// Version is told to clients in the MCP server information.
 	Version string
 }

@@ -46,6 +46,7 @@ func routes(p parts) http.Handler {
 		httpmw.RequireDoor(p.policy, p.responder),
 		httpmw.LimitRate(p.limiter, p.responder),
 		httpmw.DropCredentials,
+		httpmw.LimitDepth(p.responder),
 		httpmw.DecodeNames,
 		httpmw.Denials(p.responder),
 	)

@@ -32,6 +32,9 @@ const (
 	DefaultConcurrentRequests = 1024
 )
 
+// LogLevels are the values of RuntimeConfig.LogLevel.
+func LogLevels() []string { return []string{"Debug", "Info", "Warn", "Error"} }
+
 // Values of Tokens.Type.
 const (
 	TokenJWT    = "JWT"
@@ -87,6 +90,8 @@ type RuntimeConfig struct {
 	AllowedOrigins []string `json:"allowedOrigins,omitempty"`
 	// Limits bound requests and answers.
 	Limits Limits `json:"limits,omitzero"`
+	// LogLevel is one of LogLevels; "" means Info. Audit lines are written at any.
+	LogLevel string `json:"logLevel,omitempty"`
 	// RateLimit bounds how often one caller may ask; nil means as often as it likes.
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
 }

@@ -58,6 +58,9 @@ func (c *RuntimeConfig) Validate() error {
 	validateAuthentication("authentication", c.Authentication, &errs)
 	validateOrigins(c.AllowedOrigins, &errs)
 	validateLimits(&c.Limits, &errs)
+	if c.LogLevel != "" && !slices.Contains(LogLevels(), c.LogLevel) {
+		errs.add("logLevel", "%q: want one of %s", c.LogLevel, strings.Join(LogLevels(), ", "))
+	}
 	validateRateLimit(c.RateLimit, &errs)
 	if len(errs) > 0 {
 		return errs

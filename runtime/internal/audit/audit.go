@@ -45,8 +45,18 @@ type Log struct {
 
 // New returns a Log of one server's decisions.
 func New(logger *slog.Logger, resource, issuer string) *Log {
-	return &Log{logger: logger.With("log", "audit", "resource", resource, "issuer", issuer)}
+	return &Log{logger: slog.New(always{logger.Handler()}).With("log", "audit", "resource", resource, "issuer", issuer)}
 }
+
+// always writes what the level of the log would leave out: an audit is not a
+// matter of verbosity.
+type always struct{ slog.Handler }
+
+func (always) Enabled(context.Context, slog.Level) bool { return true }
+
+func (a always) WithAttrs(attrs []slog.Attr) slog.Handler { return always{a.Handler.WithAttrs(attrs)} }
+
+func (a always) WithGroup(name string) slog.Handler { return always{a.Handler.WithGroup(name)} }
 
 // Write writes one line. Empty members are left out.
 func (l *Log) Write(ctx context.Context, e Event) {

@@ -18,6 +18,11 @@ import (
 // Instance is one configuration at work.
 type Instance struct {
 	http.Handler
+	// Retire is called when the instance gets no new requests, with the one that
+	// gets them now, nil for none. It must end what would never end by itself.
+	Retire func(next *Instance)
+	// Tools is a digest of the tools that clients see, for Retire to compare.
+	Tools [sha256.Size]byte
 	// Close is called once, when the instance has been replaced and its last
 	// request has ended.
 	Close func()
@@ -105,8 +110,25 @@ func (l *Live) Reload(ctx context.Context) (changed bool, err error) {
 }
 
 func (l *Live) swap(next *generation) {
-	if prev := l.current.Swap(next); prev != nil {
-		prev.retire()
+	prev := l.current.Swap(next)
+	if prev == nil {
+		return
+	}
+	if prev.instance.Retire != nil {
+		var successor *Instance
+		if next != nil {
+			successor = next.instance
+		}
+		prev.instance.Retire(successor)
+	}
+	prev.retire()
+}
+
+// Drain lets the instance in force end its streams, as a successor would. It
+// keeps answering requests.
+func (l *Live) Drain() {
+	if g := l.current.Load(); g != nil && g.instance.Retire != nil {
+		g.instance.Retire(nil)
 	}
 }
 

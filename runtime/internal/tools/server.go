@@ -39,14 +39,20 @@ type Config struct {
 	Builtins map[string]mcp.ToolHandler
 	Audit    *audit.Log
 	Observer Observer
-	Logger   *slog.Logger
 	// Version is the runtime's own, told to clients.
 	Version string
 }
 
+// silent is the SDK's logger: its messages may quote what a client sent.
+var silent = slog.New(slog.DiscardHandler)
+
 // Server is an MCP server over HTTP. It expects authenticated requests.
 type Server struct {
 	http.Handler
+
+	// touch makes the SDK tell its streams that the tool list has changed.
+	touch     func()
+	streams   *streams
 	upstreams []*upstream.HTTP
 }
 
@@ -66,42 +72,36 @@ func NewServer(c Config) (*Server, error) {
 	}
 	impl := &mcp.Implementation{Name: c.Runtime.Name, Title: c.Runtime.Title, Version: c.Version}
 	server := mcp.NewServer(impl, &mcp.ServerOptions{
-		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{}},
+		Capabilities: &mcp.ServerCapabilities{Tools: &mcp.ToolCapabilities{ListChanged: true}},
 		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) {
 			c.CacheScope, c.TTLMs = "private", int(listTTL.Milliseconds())
 		},
-		Logger: quietLogger(c.Logger),
+		Logger: silent,
 	})
+	s := &Server{touch: func() {}, streams: &streams{cancels: map[*context.CancelFunc]struct{}{}}}
 	for i := range c.Runtime.Tools {
 		t := &c.Runtime.Tools[i]
 		handler, err := newHandler(c, t, apis)
 		if err != nil {
 			return nil, fmt.Errorf("tools[%d] (%s): %w", i, t.Name, err)
 		}
-		server.AddTool(declaration(t), handler)
+		// To the SDK, adding a tool again is a change of the list; requests that
+		// are under way see no difference.
+		s.touch = func() { server.AddTool(declaration(t), handler) }
+		s.touch()
 	}
-	server.AddReceivingMiddleware(toolsOnly, authorize(c.Policy, c.Audit, c.Observer))
-	handler := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{
+	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware, authorize(c.Policy, c.Audit, c.Observer))
+	s.Handler = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{
 		Stateless:                    true,
 		JSONResponse:                 true,
 		DisableLocalhostProtection:   true, // the Host allow-list is stricter
 		PropagateRequestCancellation: true,
-		Logger:                       quietLogger(c.Logger),
+		Logger:                       silent,
 	})
-	s := &Server{Handler: handler}
 	for _, api := range apis {
 		s.upstreams = append(s.upstreams, api)
 	}
 	return s, nil
-}
-
-// quietLogger keeps the SDK's messages, which may quote what a client sent, out
-// of all but debug logs.
-func quietLogger(l *slog.Logger) *slog.Logger {
-	if l.Enabled(context.Background(), slog.LevelDebug) {
-		return l
-	}
-	return slog.New(slog.DiscardHandler)
 }
 
 func newUpstreams(c Config) (map[string]*upstream.HTTP, error) {

@@ -1,0 +1,125 @@
+package app_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/app"
+	"github.com/securedmcp/operator/test/oauthtest"
+	"github.com/securedmcp/operator/test/runtimetest"
+)
+
+// listen opens a subscriptions/listen stream and returns what comes over it once
+// it has ended.
+func (f fixture) listen(t *testing.T, token string) (opened chan struct{}, ended chan string) {
+	t.Helper()
+	req := f.NewRequest(runtimetest.Request{
+		Token: token, Method: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{"toolsListChanged": true}},
+	})
+	opened, ended = make(chan struct{}), make(chan string, 1)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	t.Cleanup(cancel)
+	go func() {
+		defer close(ended)
+		resp, err := f.HTTP.Do(req.WithContext(ctx))
+		if err != nil {
+			ended <- err.Error()
+			return
+		}
+		defer resp.Body.Close()
+		if got := resp.Header.Get("X-Accel-Buffering"); got != "no" || resp.StatusCode != http.StatusOK {
+			ended <- "status " + resp.Status + ", X-Accel-Buffering " + got
+			return
+		}
+		first := make([]byte, 1)
+		if _, err := resp.Body.Read(first); err != nil {
+			ended <- err.Error()
+			return
+		}
+		close(opened)
+		rest, err := io.ReadAll(resp.Body)
+		if err != nil {
+			rest = append(rest, err.Error()...)
+		}
+		ended <- string(first) + string(rest)
+	}()
+	return opened, ended
+}
+
+func waitOpen(t *testing.T, opened chan struct{}, ended chan string) {
+	t.Helper()
+	select {
+	case <-opened:
+	case text := <-ended:
+		t.Fatalf("the stream did not open: %s", text)
+	}
+}
+
+const listChanged = "notifications/tools/list_changed"
+
+func TestAStreamEndsWithItsToken(t *testing.T) {
+	zero := 0
+	f := startWith(t, func(c *config.RuntimeConfig) { c.Tokens.ClockSkewSeconds = &zero })
+	start := time.Now()
+	opened, ended := f.listen(t, f.issuer.Token(oauthtest.Claims{"scope": "invoices:read", "exp": time.Now().Add(2 * time.Second)}))
+	waitOpen(t, opened, ended)
+	text := <-ended
+	if took := time.Since(start); took > 5*time.Second || strings.Contains(text, listChanged) {
+		t.Errorf("the stream of a token of 2 s ended after %s: %s", took, text)
+	}
+}
+
+func TestAStreamIsToldThatTheToolsChangedAndEnds(t *testing.T) {
+	f := start(t)
+	opened, ended := f.listen(t, f.token("invoices:read"))
+	waitOpen(t, opened, ended)
+	c := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	c.Tools = c.Tools[:1]
+	f.Replace(c)
+	if text := <-ended; !strings.Contains(text, listChanged) {
+		t.Errorf("the stream ended with %s", text)
+	}
+}
+
+func TestAStreamEndsWhenThePolicyChanges(t *testing.T) {
+	f := start(t)
+	token := f.token("invoices:read")
+	opened, ended := f.listen(t, token)
+	waitOpen(t, opened, ended)
+	c := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	c.Revocation.Subjects = []string{oauthtest.DefaultSubject}
+	f.Replace(c)
+	if text := <-ended; strings.Contains(text, listChanged) {
+		t.Errorf("the tools have not changed, and yet: %s", text)
+	}
+	if got := f.status(token); got != http.StatusUnauthorized {
+		t.Errorf("the client comes back: status %d, want 401", got)
+	}
+}
+
+func TestStoppingEndsStreams(t *testing.T) {
+	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
+	raw := mustEncode(t, runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1"))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	r := runtimetest.StartRaw(t, raw, func(*app.Options) {})
+	r.WaitRevision(config.Revision(raw))
+	server, err := app.Start(ctx, app.Options{ConfigFile: writeTemp(t, raw), Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0"})
+	must(t, err)
+	f := fixture{Runtime: runtimetest.Attach(t, server, runtimetest.Resource), issuer: issuer}
+	f.WaitRevision(config.Revision(raw))
+	opened, ended := f.listen(t, f.token("invoices:read"))
+	waitOpen(t, opened, ended)
+	start := time.Now()
+	stop()
+	must(t, server.Wait())
+	if took := time.Since(start); took > 5*time.Second {
+		t.Errorf("stopping with an open stream took %s", took)
+	}
+	<-ended
+}

@@ -1,0 +1,66 @@
+package httpmw
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+)
+
+// maxDepth is how deep JSON may be nested. Decoders recurse, and a body of
+// brackets alone would exhaust a goroutine's stack, which ends the process.
+const maxDepth = 64
+
+// LimitDepth refuses bodies that are nested too deep. It comes after the door:
+// nothing of a stranger's body is read.
+func LimitDepth(r *Responder) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if req.Body == nil || req.Body == http.NoBody {
+				next.ServeHTTP(w, req)
+				return
+			}
+			body, err := io.ReadAll(req.Body)
+			if err != nil {
+				r.Refuse(w, req, bodyRefusal(err))
+				return
+			}
+			if depth(body) > maxDepth {
+				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "nested_too_deep", Reason: "nested_too_deep"})
+				return
+			}
+			req.Body = io.NopCloser(bytes.NewReader(body))
+			next.ServeHTTP(w, req)
+		})
+	}
+}
+
+func bodyRefusal(err error) Refusal {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return Refusal{Status: http.StatusRequestEntityTooLarge, Error: "request_too_large", Reason: "request_too_large"}
+	}
+	return Refusal{Status: http.StatusBadRequest, Error: "invalid_request", Reason: "body_not_read"}
+}
+
+// depth returns how deep arrays and objects are nested in JSON. For what is no
+// JSON it returns some bound on what a decoder might make of it.
+func depth(body []byte) int {
+	deepest, level := 0, 0
+	inString := false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case inString:
+		case c == '[' || c == '{':
+			level++
+			deepest = max(deepest, level)
+		case c == ']' || c == '}':
+			level = max(level-1, 0)
+		}
+	}
+	return deepest
+}

@@ -1,0 +1,52 @@
+package httpmw
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+)
+
+func TestDepth(t *testing.T) {
+	for body, want := range map[string]int{
+		``: 0, `1`: 0, `{}`: 1, `{"a":[{}]}`: 3, `[[],[[]]]`: 3,
+		`"[[["`: 0, `"\"[["`: 0, `"\\"[[]]`: 2, `{"[":"{"}`: 1,
+		strings.Repeat("[", 1000): 1000,
+	} {
+		if got := depth([]byte(body)); got != want {
+			t.Errorf("%.20s: depth %d, want %d", body, got, want)
+		}
+	}
+}
+
+// Of valid JSON the depth is what a decoder finds.
+func FuzzDepth(f *testing.F) {
+	for _, seed := range []string{`{"a":[1,{"b":"]"}]}`, `"\\\"["`, `[[[]]]`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var v any
+		if json.Unmarshal(body, &v) != nil {
+			return
+		}
+		if got, want := depth(body), nested(v); got < want {
+			t.Fatalf("%q: depth %d, a decoder finds %d", body, got, want)
+		}
+	})
+}
+
+func nested(v any) int {
+	deepest := 0
+	switch v := v.(type) {
+	case []any:
+		for _, e := range v {
+			deepest = max(deepest, nested(e))
+		}
+		return deepest + 1
+	case map[string]any:
+		for _, e := range v {
+			deepest = max(deepest, nested(e))
+		}
+		return deepest + 1
+	}
+	return 0
+}
