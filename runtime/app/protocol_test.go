@@ -218,10 +218,10 @@ func TestBuiltinTools(t *testing.T) {
 		InputSchema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}`),
 	})
 	var header http.Header
-	echo := func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	echo := mcp.ToolHandler(func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		header = req.Extra.Header
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(req.Params.Arguments)}}}, nil
-	}
+	})
 	r := runtimetest.Start(t, c, func(o *app.Options) { o.Builtins = map[string]mcp.ToolHandler{"echo": echo} })
 	writer := issuer.Token(oauthtest.Claims{"scope": "invoices:write"})
 

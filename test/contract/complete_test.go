@@ -70,9 +70,9 @@ func leaves(t reflect.Type, path string) []string {
 		return []string{path}
 	}
 	var paths []string
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		paths = append(paths, leaves(t.Field(i).Type, strings.TrimPrefix(path+"."+name, "."))...)
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		paths = append(paths, leaves(field.Type, strings.TrimPrefix(path+"."+name, "."))...)
 	}
 	return paths
 }
