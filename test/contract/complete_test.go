@@ -15,14 +15,14 @@ import (
 // onTheCluster are the fields that no runtime sees: they become Kubernetes
 // objects. Each names the test that shows it.
 var onTheCluster = map[string]string{
-	"exposure.ingress.className":      "TestIngress",
-	"exposure.ingress.annotations":    "TestIngress",
-	"exposure.ingress.tls.secretName": "TestIngress",
-	"workload.replicas":               "TestDeployment",
-	"workload.resources.limits":       "TestDeployment",
-	"workload.resources.requests":     "TestDeployment",
-	"workload.image":                  "TestDeployment",
-	"workload.imagePullPolicy":        "TestDeployment",
+	"exposure.ingress.className":      "TestAClientGoesFromChallengeToStepUp",
+	"exposure.ingress.annotations":    "TestIngressOfAResourceWithoutAPath",
+	"exposure.ingress.tls.secretName": "TestAClientGoesFromChallengeToStepUp",
+	"workload.replicas":               "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.resources.limits":       "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.resources.requests":     "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.image":                  "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.imagePullPolicy":        "TestDeploymentOfAWorkloadWithEveryField",
 }
 
 // A field without a contract test is a field that may be accepted and ignored.
