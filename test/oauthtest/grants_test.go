@@ -230,3 +230,22 @@ func TestOpenIDClientsGetAnIDToken(t *testing.T) {
 		t.Errorf("header %v, claims %v", part(t, token, 0), claims)
 	}
 }
+
+func TestAResourceMayHaveAnAudienceOfAnotherName(t *testing.T) {
+	s := oauthtest.New(t, oauthtest.WithClient(machine), oauthtest.With(func(c *oauthtest.Config) {
+		c.AudienceFor = func(resource string) string { return "api://" + resource }
+	}))
+	form := url.Values{"grant_type": {"client_credentials"}}
+	for _, resource := range []string{"", "https://mcp.example.com/billing"} {
+		if resource != "" {
+			form.Set("resource", resource)
+		}
+		token := postForm(t, s, "/token", form, &machine).text("access_token")
+		if got := part(t, token, 1)["aud"]; got != "api://"+resource {
+			t.Errorf("aud %v for resource %q", got, resource)
+		}
+	}
+	if got := part(t, s.Token(nil), 1)["aud"]; got != "api://" {
+		t.Errorf("aud %v of a minted token", got)
+	}
+}
