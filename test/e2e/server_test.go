@@ -162,10 +162,10 @@ func (s *server) applyManifest(manifest []byte, err error) {
 	}
 }
 
-// start applies the sample, changed or not, and waits until it serves.
-func (s *server) start(change ...func(*v1alpha1.SecuredMCPServerSpec)) *server {
+// start applies the sample and waits until it serves.
+func (s *server) start() *server {
 	s.t.Helper()
-	s.apply(change...)
+	s.apply()
 	s.waitFor("to be Ready", func(got *v1alpha1.SecuredMCPServer) bool { return cluster.IsTrue(got, v1alpha1.ConditionReady) })
 	s.wait("every replica to be available", func(ctx context.Context) (bool, string, error) {
 		return env.cluster.RolledOut(ctx, s.key)

@@ -70,12 +70,12 @@ func serve(ctx context.Context, address string, log *slog.Logger) error {
 	case err := <-ended:
 		return err
 	case <-ctx.Done():
-		return shutdown(server)
+		return shutdown(context.WithoutCancel(ctx), server)
 	}
 }
 
-func shutdown(server *http.Server) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+func shutdown(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	return server.Shutdown(ctx)
 }

@@ -73,8 +73,8 @@ type command struct {
 }
 
 func execute(ctx context.Context, c command) error {
-	cmd := exec.CommandContext(ctx, c.program, c.args...) //nolint:gosec // programs of the project, arguments of our own
-	cmd.Args[0] = c.name                                  // one program is all of Kubernetes: it goes by its name
+	cmd := exec.CommandContext(ctx, c.program, c.args...)
+	cmd.Args[0] = c.name // one program is all of Kubernetes: it goes by its name
 	cmd.Dir, cmd.Stdin, cmd.Stdout = c.dir, c.stdin, c.stdout
 	cmd.Env = append(os.Environ(), c.env...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
