@@ -65,7 +65,9 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	s := newScope(server)
 	err := r.runPhases(ctx, s)
-	if err == nil {
+	if err != nil {
+		s.stumble(err)
+	} else {
 		s.finish()
 	}
 	return s.result(err, r.report(ctx, s))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -78,6 +79,20 @@ func (s *scope) finish() {
 		}
 	}
 	s.yes(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "the spec is accepted, and the server is available and exposed")
+}
+
+// stumble has the conditions that no pass could decide so far say why. What
+// earlier passes decided stays: an API server that has a bad moment makes no
+// server less ready.
+func (s *scope) stumble(err error) {
+	if apierrors.IsConflict(err) {
+		return // somebody else was quicker, and the next pass sees it
+	}
+	for i := range s.status.Conditions {
+		if c := &s.status.Conditions[i]; c.Reason == v1alpha1.ReasonReconciling {
+			s.unknown(c.Type, c.Reason, "trying again after: "+err.Error())
+		}
+	}
 }
 
 // result tells the queue what helps: an edit (terminal), time, or trying again.

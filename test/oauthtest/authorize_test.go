@@ -51,8 +51,8 @@ func TestNothingIsSentToAnUnregisteredAddress(t *testing.T) {
 		"no client":                           {"client_id": ""},
 		"another host":                        {"redirect_uri": "http://evil.example/callback"},
 		"another path on loopback":            {"redirect_uri": "http://127.0.0.1:7777/other"},
-		"another port on a host of the net":   {"redirect_uri": "https://assistant.example:444/cb"},
-		"a longer path":                       {"redirect_uri": "https://assistant.example/cb/../evil"},
+		"another port on a host of the net":   {"redirect_uri": "https://app.example:444/cb"},
+		"a longer path":                       {"redirect_uri": "https://app.example/cb/../evil"},
 		"no redirect URI where two are known": {"redirect_uri": ""},
 	}
 	s := oauthtest.New(t, oauthtest.WithClient(public))

@@ -41,7 +41,7 @@ func TestACodeIsRefused(t *testing.T) {
 	}{
 		"with another verifier":          {map[string]string{"code_verifier": oauth2.GenerateVerifier()}, nil, 400, "invalid_grant"},
 		"without a verifier":             {map[string]string{"code_verifier": ""}, nil, 400, "invalid_grant"},
-		"with another redirect URI":      {map[string]string{"redirect_uri": "https://assistant.example/cb"}, nil, 400, "invalid_grant"},
+		"with another redirect URI":      {map[string]string{"redirect_uri": "https://app.example/cb"}, nil, 400, "invalid_grant"},
 		"to another client":              {map[string]string{"client_id": ""}, &machine, 400, "invalid_grant"},
 		"to a client that is unknown":    {map[string]string{"client_id": "nobody"}, nil, 401, "invalid_client"},
 		"to nobody in particular":        {map[string]string{"client_id": ""}, nil, 401, "invalid_client"},
