@@ -13,17 +13,20 @@ WORKDIR /src
 COPY . .
 ARG TARGETOS TARGETARCH
 ENV GOOS=${TARGETOS} GOARCH=${TARGETARCH}
-ARG VERSION=dev
 
+# An argument is known in the stage that declares it; not every engine hands it on.
 FROM source AS build-operator
+ARG VERSION=dev
 RUN --mount=type=cache,target=/cache \
     go build -ldflags "-s -w -buildid= -X main.version=${VERSION}" -o /out/operator ./cmd/operator
 
 FROM source AS build-runtime
+ARG VERSION=dev
 RUN --mount=type=cache,target=/cache \
     go build -ldflags "-s -w -buildid= -X main.version=${VERSION}" -o /out/runtime ./cmd/runtime
 
 FROM source AS build-securedmcp
+ARG VERSION=dev
 RUN --mount=type=cache,target=/cache \
     go build -ldflags "-s -w -buildid= -X main.version=${VERSION}" -o /out/securedmcp ./cmd/securedmcp
 

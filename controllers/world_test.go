@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"slices"
@@ -42,7 +43,7 @@ const runtimeImage = "ghcr.io/securedmcp/runtime:test"
 // world is a namespace of the API server, a person who writes to it, and an
 // operator whose passes the test runs one by one.
 type world struct {
-	t *testing.T
+	t testing.TB
 	// person is not the operator: it has no cache and its own field manager.
 	person    client.Client
 	namespace string
@@ -58,7 +59,7 @@ type operator struct {
 	stop       func()
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	person, err := client.New(kubetest.Config(t), client.Options{Scheme: scheme(t)})
 	if err != nil {
@@ -78,7 +79,7 @@ func newWorld(t *testing.T) *world {
 }
 
 // in returns w for a subtest, which then fails in w's place.
-func (w *world) in(t *testing.T) *world {
+func (w *world) in(t testing.TB) *world {
 	other := *w
 	other.t = t
 	return &other
@@ -86,7 +87,7 @@ func (w *world) in(t *testing.T) *world {
 
 // startOperator starts what cmd/operator starts, except that nothing wakes the
 // reconciler.
-func startOperator(t *testing.T) *operator {
+func startOperator(t testing.TB) *operator {
 	t.Helper()
 	counted := new(writes)
 	cfg := kubetest.Config(t)
@@ -112,7 +113,7 @@ func startOperator(t *testing.T) *operator {
 	return &operator{cached: mgr.GetClient(), reconciler: reconciler, writes: counted, stop: stop}
 }
 
-func newManager(t *testing.T, cfg *rest.Config) ctrl.Manager {
+func newManager(t testing.TB, cfg *rest.Config) ctrl.Manager {
 	t.Helper()
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:  scheme(t),
@@ -126,7 +127,7 @@ func newManager(t *testing.T, cfg *rest.Config) ctrl.Manager {
 	return mgr
 }
 
-func scheme(t *testing.T) *runtime.Scheme {
+func scheme(t testing.TB) *runtime.Scheme {
 	t.Helper()
 	s := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
@@ -141,6 +142,8 @@ func scheme(t *testing.T) *runtime.Scheme {
 type writes struct {
 	sync.Mutex
 	requests []string
+	// failing is a write that the API server cannot do at the moment.
+	failing string
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -151,12 +154,31 @@ func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 	return roundTripper(func(r *http.Request) (*http.Response, error) {
 		if r.Method != http.MethodGet {
 			parts := strings.Split(r.URL.Path, "/")
+			write := r.Method + " " + strings.Join(parts[slices.Index(parts, "namespaces")+2:], "/")
 			w.Lock()
-			w.requests = append(w.requests, r.Method+" "+strings.Join(parts[slices.Index(parts, "namespaces")+2:], "/"))
-			w.Unlock()
+			defer w.Unlock()
+			w.requests = append(w.requests, write)
+			if write == w.failing {
+				return internalError(r), nil
+			}
 		}
 		return next.RoundTrip(r)
 	})
+}
+
+// fail has one kind of write fail until the test says "".
+func (w *writes) fail(write string) {
+	w.Lock()
+	defer w.Unlock()
+	w.failing = write
+}
+
+func internalError(r *http.Request) *http.Response {
+	return &http.Response{
+		StatusCode: http.StatusInternalServerError, ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Content-Type": []string{"application/json"}},
+		Body:   io.NopCloser(strings.NewReader(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"InternalError","code":500,"message":"range is full"}`)),
+	}
 }
 
 // take returns the writes since the last call, in the order of their names.
@@ -265,7 +287,7 @@ func (w *world) seen(o client.Object) {
 	})
 }
 
-func version(t *testing.T, o client.Object) int {
+func version(t testing.TB, o client.Object) int {
 	t.Helper()
 	v, err := strconv.Atoi(o.GetResourceVersion())
 	if err != nil {
@@ -307,7 +329,7 @@ func (w *world) settle(s *v1alpha1.SecuredMCPServer) reconcile.Result {
 }
 
 // checkLaws states what is true of conditions whatever has happened.
-func checkLaws(t *testing.T, s *v1alpha1.SecuredMCPServer) {
+func checkLaws(t testing.TB, s *v1alpha1.SecuredMCPServer) {
 	t.Helper()
 	types := []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed}
 	ready := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)

@@ -7,6 +7,9 @@ export KUBEBUILDER_ASSETS=$PWD/bin/k8s
 
 say() { printf '\n-- %s\n' "$*"; }
 
+# The tests of the command paste the lines that it prints into a shell.
+hack/apt.sh curl
+
 say "tests of the operator, the runtime and the command line"
 hack/progress.sh "compiling and testing" go test "$@" ./...
 

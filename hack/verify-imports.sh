@@ -38,11 +38,12 @@ never ./cmd/runtime "^(k8s\.io|sigs\.k8s\.io)/" "no Kubernetes code in the runti
 never ./cmd/runtime "^$module/(controllers|api/v1alpha1|api/applyconfiguration)(/|$)" "nothing of the control plane in the runtime"
 never ./cmd/operator "^$module/runtime(/|$)" "nothing of the data plane in the operator"
 only ./api/config/v1alpha1 '^$' "standard library only"
-only ./api/config/compile "^($module/api/config/v1alpha1$|github\.com/google/jsonschema-go/|github\.com/yosida95/uritemplate/)" \
+only ./api/config/compile "^($module/api/config/v1alpha1$|github\.com/google/jsonschema-go/)" \
 	"the contract and the parsers of what it holds"
 # Apply configurations bring client-go's REST machinery along; a client built on it is what must not be there.
 for pure in ./controllers/render ./controllers/internal/desired; do
 	never "$pure" "^(sigs\.k8s\.io/controller-runtime|k8s\.io/client-go/(dynamic|kubernetes/typed))(/|$)|^k8s\.io/client-go/kubernetes$" "no client"
 done
+never ./cmd/securedmcp "^(sigs\.k8s\.io/controller-runtime|k8s\.io/client-go)(/|$)" "no Kubernetes client in the command line"
 never ./test/oauthtest "^(k8s\.io|sigs\.k8s\.io)/" "no Kubernetes code in the test authorization server"
 exit "$wrong"

@@ -70,7 +70,7 @@ func (b *builder) build(ctx context.Context, src *live.Source) (*live.Instance, 
 	log := audit.New(b.options.Logger, c.Resource, c.Issuer)
 	server, err := tools.NewServer(tools.Config{
 		Runtime: c, Policy: pol, Builtins: b.options.Builtins, Audit: log,
-		Observer: b.metrics, Logger: b.options.Logger, Version: b.options.Version,
+		Observer: b.metrics, Version: b.options.Version,
 	})
 	if err != nil {
 		return nil, err

@@ -28,17 +28,11 @@ type stream struct {
 	ended  sync.WaitGroup
 }
 
-// ask starts workers that call lookup_invoice until the stream is closed. They
-// speak HTTP/1.1: the nginx of the local cluster reloads when endpoints change,
-// and its old workers go on with a busy HTTP/2 connection, and with endpoints
-// that are gone, for minutes.
+// ask starts workers that call lookup_invoice until the stream is closed.
 func (s *server) ask(token string, workers int) *stream {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	out := &stream{counts: map[string]int{}, stop: cancel}
 	probe := s.probe(token)
-	transport := newTransport(s.t)
-	transport.ForceAttemptHTTP2 = false
-	probe.Transport = transport
 	for range workers {
 		out.ended.Go(func() {
 			for ctx.Err() == nil {

@@ -64,16 +64,19 @@ func newServer(t *testing.T) *server {
 	s := &server{
 		t: t, namespace: namespace, host: namespace + "." + domain,
 		key:       ctrlclient.ObjectKey{Namespace: namespace, Name: serverName},
-		transport: newTransport(t),
+		transport: newTransport(),
 	}
 	s.manifest = s.sample()
 	s.applyManifest(fixture.Certificates(env.authority, []fixture.Certificate{{Namespace: namespace, Name: "mcp-tls", Hosts: []string{s.host}}}, namespace))
 	return s
 }
 
-func newTransport(t *testing.T) *http.Transport {
+// newTransport opens a connection for every request. The nginx of the local
+// cluster reloads when endpoints change, and its old workers keep the
+// connections that they have, with the endpoints of then.
+func newTransport() *http.Transport {
 	transport := client.NewTransport(domain, env.ingress, env.authority.Pool())
-	t.Cleanup(transport.CloseIdleConnections)
+	transport.DisableKeepAlives = true
 	return transport
 }
 
@@ -277,7 +280,7 @@ func (s *server) waitStatus(token, tool string, status int) {
 
 // anonymous probes without a token and without a test.
 func anonymous(endpoint string) *client.Probe {
-	return &client.Probe{Endpoint: endpoint, Transport: client.NewTransport(domain, env.ingress, env.authority.Pool())}
+	return &client.Probe{Endpoint: endpoint, Transport: newTransport()}
 }
 
 // apply has kubectl apply a manifest.

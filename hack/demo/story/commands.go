@@ -2,12 +2,15 @@ package story
 
 import (
 	"context"
+	"fmt"
+	"net/http"
 	"path/filepath"
 	"strings"
 
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/hack/demo/client"
 	"github.com/securedmcp/operator/hack/demo/cluster"
 	"github.com/securedmcp/operator/hack/demo/fixture"
 )
@@ -62,6 +65,26 @@ func (s *story) waitReady(ctx context.Context) error {
 		}
 		return s.cluster.RolledOut(ctx, serverKey)
 	})
+}
+
+// waitReachable waits for the Ingress controller, which learns of the pods only
+// after the operator has. Every attempt has a connection of its own: a proxy
+// that is about to be replaced may keep an old one.
+func (s *story) waitReachable(ctx context.Context) error {
+	transport := s.newTransport()
+	transport.DisableKeepAlives = true
+	probe := client.Probe{Endpoint: s.endpoint(), Transport: transport}
+	return s.console.Wait(ctx, "the Ingress leads to the server", clusterLimit, func(ctx context.Context) (bool, string, error) {
+		answer, err := probe.Get(ctx, s.metadataURL())
+		if err != nil {
+			return false, err.Error(), nil
+		}
+		return answer.Status == http.StatusOK, fmt.Sprintf("it answers with status %d", answer.Status), nil
+	})
+}
+
+func (s *story) newTransport() *http.Transport {
+	return client.NewTransport(s.Domain, s.ingress, s.authority.Pool())
 }
 
 // commandLine is what a person would type.

@@ -82,7 +82,10 @@ func (s *story) applyAndWatch(ctx context.Context, path string, replicas measure
 	}
 	s.console.Say("measured from the start of kubectl apply until a pod, asked directly, answers 403:")
 	s.console.Table(rows)
-	return errors.Join(s.showRefusal(ctx, probe), s.showSamePods(ctx, replicas))
+	if err := s.showRefusal(ctx, probe); err != nil {
+		return err
+	}
+	return s.showSamePods(ctx, replicas)
 }
 
 // showRefusal asks once more, as clients do: through the Ingress.
@@ -139,7 +142,7 @@ func (s *story) probe(ctx context.Context) (client.Probe, error) {
 	}
 	return client.Probe{
 		Endpoint: s.endpoint(), Token: token,
-		Transport: client.NewTransport(s.Domain, s.ingress, s.authority.Pool()),
+		Transport: s.newTransport(),
 	}, nil
 }
 

@@ -2,12 +2,13 @@ package story
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/hack/demo/cluster"
 	"github.com/securedmcp/operator/hack/demo/fixture"
@@ -131,8 +132,10 @@ func (s *story) deployNeighbours(ctx context.Context) error {
 	if err := s.apply(ctx, "authorization-server.yaml", server); err != nil {
 		return err
 	}
-	if err := errors.Join(s.rollout(ctx, apiKey), s.rollout(ctx, issuerKey)); err != nil {
-		return err
+	for _, deployment := range []ctrlclient.ObjectKey{apiKey, issuerKey} {
+		if err := s.rollout(ctx, deployment); err != nil {
+			return err
+		}
 	}
 	s.console.Done("the billing API trusts whoever reaches it, and answers 400 if anyone's token does")
 	s.console.Done("the authorization server is https://%s", s.authHost())
@@ -164,7 +167,11 @@ func (s *story) applyServer(ctx context.Context) error {
 	if err := s.kubectl(ctx, "apply", "-f", path); err != nil {
 		return err
 	}
-	if err := s.waitReady(ctx); err != nil {
+	err = s.waitReady(ctx)
+	if err == nil {
+		err = s.waitReachable(ctx)
+	}
+	if err != nil {
 		return advise(err, "kubectl -n %s describe smcp %s", billingNamespace, serverName)
 	}
 	s.console.Done("Ready after %s", round(time.Since(start)))

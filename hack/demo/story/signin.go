@@ -15,7 +15,7 @@ import (
 // back, in that order.
 func (s *story) connect(ctx context.Context) error {
 	var err error
-	s.client, err = client.New(s.endpoint(), client.NewTransport(s.Domain, s.ingress, s.authority.Pool()))
+	s.client, err = client.New(s.endpoint(), s.newTransport())
 	if err != nil {
 		return err
 	}

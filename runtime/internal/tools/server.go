@@ -38,10 +38,12 @@ type Config struct {
 	Builtins map[string]mcp.ToolHandler
 	Audit    *audit.Log
 	Observer Observer
-	Logger   *slog.Logger
 	// Version is the runtime's own, told to clients.
 	Version string
 }
+
+// silent is the SDK's logger: its messages may quote what a client sent.
+var silent = slog.New(slog.DiscardHandler)
 
 // Server is an MCP server over HTTP. It expects authenticated requests.
 type Server struct {
@@ -69,7 +71,7 @@ func NewServer(c Config) (*Server, error) {
 		SetCacheable: func(_ context.Context, _ mcp.Request, c *mcp.Cacheable) {
 			c.CacheScope, c.TTLMs = "private", int(listTTL.Milliseconds())
 		},
-		Logger: quietLogger(c.Logger),
+		Logger: silent,
 	})
 	for i := range c.Runtime.Tools {
 		t := &c.Runtime.Tools[i]
@@ -85,22 +87,13 @@ func NewServer(c Config) (*Server, error) {
 		JSONResponse:                 true,
 		DisableLocalhostProtection:   true, // the Host allow-list is stricter
 		PropagateRequestCancellation: true,
-		Logger:                       quietLogger(c.Logger),
+		Logger:                       silent,
 	})
 	s := &Server{Handler: handler}
 	for _, api := range apis {
 		s.upstreams = append(s.upstreams, api)
 	}
 	return s, nil
-}
-
-// quietLogger keeps the SDK's messages, which may quote what a client sent, out
-// of all but debug logs.
-func quietLogger(l *slog.Logger) *slog.Logger {
-	if l.Enabled(context.Background(), slog.LevelDebug) {
-		return l
-	}
-	return slog.New(slog.DiscardHandler)
 }
 
 func newUpstreams(c Config) (map[string]*upstream.HTTP, error) {
