@@ -132,7 +132,7 @@ func (s *Server) run(ctx context.Context) {
 	group.Go(func() error { return s.watch(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
-		return s.drain()
+		return s.drain(ctx)
 	})
 	s.err = group.Wait()
 	s.live.Close()
@@ -160,11 +160,11 @@ func (s *Server) watch(ctx context.Context) error {
 
 // drain lets requests end. Readiness goes first, and the admin listener last,
 // so that whoever sends requests here can see it.
-func (s *Server) drain() error {
+func (s *Server) drain(ctx context.Context) error {
 	s.draining.Store(true)
 	s.options.Logger.Info("stopping", "drainTimeout", s.options.DrainTimeout)
 	s.live.Drain()
-	ctx, cancel := context.WithTimeout(context.Background(), s.options.DrainTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.options.DrainTimeout)
 	defer cancel()
 	err := s.public.server.Shutdown(ctx)
 	if err != nil {

@@ -29,13 +29,13 @@ func decisions(t *testing.T, r *runtimetest.Runtime) []map[string]any {
 
 func TestAuditTellsWhoWantedWhatAndWhatItCameTo(t *testing.T) {
 	f := start(t)
-	f.void(f.issuer.Token(oauthtest.Claims{"scope": "invoices:write", "sub": "alice", "client_id": "claude"}))
-	f.void(f.issuer.Token(oauthtest.Claims{"scope": "invoices:read", "sub": "bob", "client_id": "claude"}))
+	f.void(f.issuer.Token(oauthtest.Claims{"scope": "invoices:write", "sub": "alice", "client_id": "assistant"}))
+	f.void(f.issuer.Token(oauthtest.Claims{"scope": "invoices:read", "sub": "bob", "client_id": "assistant"}))
 	f.Do(runtimetest.Request{Token: f.issuer.Token(oauthtest.Claims{"aud": "x", "sub": "mallory"})})
 	f.Do(runtimetest.Request{})
 	want := []map[string]any{
-		{"decision": "allowed", "reason": "ok", "subject": "alice", "client": "claude", "tool": "void_invoice", "upstreamStatus": 200.0},
-		{"decision": "denied", "reason": "insufficient_scope", "subject": "bob", "client": "claude", "tool": "void_invoice"},
+		{"decision": "allowed", "reason": "ok", "subject": "alice", "client": "assistant", "tool": "void_invoice", "upstreamStatus": 200.0},
+		{"decision": "denied", "reason": "insufficient_scope", "subject": "bob", "client": "assistant", "tool": "void_invoice"},
 		{"decision": "denied", "reason": "bad_audience"},
 		{"decision": "denied", "reason": "no_token"},
 	}

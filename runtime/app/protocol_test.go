@@ -110,25 +110,26 @@ func TestWhatTheTransportRefuses(t *testing.T) {
 		status  int
 		code    int
 	}{
-		"GET":                          {runtimetest.Request{HTTPMethod: http.MethodGet}, 405, 0},
-		"DELETE":                       {runtimetest.Request{HTTPMethod: http.MethodDelete}, 405, 0},
-		"a body that is no JSON":       {runtimetest.Request{Body: "{"}, 400, 0},
-		"a body over 1 MiB":            {runtimetest.Request{Body: `{"x":"` + strings.Repeat("a", 1<<20) + `"}`}, 413, 0},
-		"another content type":         {with(runtimetest.Request{}, header("Content-Type", "text/plain")), 415, 0},
-		"a version that is not known":  {runtimetest.Request{Version: "2099-01-01"}, 400, -32022},
-		"a method that is not known":   {runtimetest.Request{Method: "tools/destroy"}, 404, -32601},
-		"prompts":                      {runtimetest.Request{Method: "prompts/list"}, 404, -32601},
-		"resources":                    {runtimetest.Request{Method: "resources/list"}, 404, -32601},
-		"resource templates":           {runtimetest.Request{Method: "resources/templates/list"}, 404, -32601},
-		"prompts of an older client":   {runtimetest.Request{Method: "prompts/list", Version: "2025-06-18"}, 200, -32601},
-		"a method header that differs": {with(lookup, header("Mcp-Method", "tools/list")), 400, -32020},
-		"a name header that differs":   {with(lookup, header("Mcp-Name", "void_invoice")), 400, -32020},
-		"no name header":               {with(lookup, header("Mcp-Name")), 400, -32020},
-		"no version header":            {with(lookup, header("MCP-Protocol-Version")), 400, -32020},
-		"a tool that is not declared":  {runtimetest.Call(token, "drop_database", nil), 400, -32602},
-		"a tool in another case":       {runtimetest.Call(token, "Lookup_Invoice", nil), 400, -32602},
-		"a batch":                      {runtimetest.Request{Body: `[{"jsonrpc":"2.0","id":1,"method":"tools/list"}]`, Version: "2025-06-18"}, 400, 0},
-		"another path":                 {runtimetest.Request{URL: runtimetest.Resource + "/"}, 404, 0},
+		"GET":                                {runtimetest.Request{HTTPMethod: http.MethodGet}, 405, 0},
+		"DELETE":                             {runtimetest.Request{HTTPMethod: http.MethodDelete}, 405, 0},
+		"a body that is no JSON":             {runtimetest.Request{Body: "{"}, 400, 0},
+		"a body over 1 MiB":                  {runtimetest.Request{Body: `{"x":"` + strings.Repeat("a", 1<<20) + `"}`}, 413, 0},
+		"another content type":               {with(runtimetest.Request{}, header("Content-Type", "text/plain")), 415, 0},
+		"a version that is not known":        {runtimetest.Request{Version: "2099-01-01"}, 400, -32022},
+		"an older version that is not known": {runtimetest.Request{Version: "1999-01-01"}, 400, -32022},
+		"a method that is not known":         {runtimetest.Request{Method: "tools/destroy"}, 404, -32601},
+		"prompts":                            {runtimetest.Request{Method: "prompts/list"}, 404, -32601},
+		"resources":                          {runtimetest.Request{Method: "resources/list"}, 404, -32601},
+		"resource templates":                 {runtimetest.Request{Method: "resources/templates/list"}, 404, -32601},
+		"prompts of an older client":         {runtimetest.Request{Method: "prompts/list", Version: "2025-06-18"}, 200, -32601},
+		"a method header that differs":       {with(lookup, header("Mcp-Method", "tools/list")), 400, -32020},
+		"a name header that differs":         {with(lookup, header("Mcp-Name", "void_invoice")), 400, -32020},
+		"no name header":                     {with(lookup, header("Mcp-Name")), 400, -32020},
+		"no version header":                  {with(lookup, header("MCP-Protocol-Version")), 400, -32020},
+		"a tool that is not declared":        {runtimetest.Call(token, "drop_database", nil), 400, -32602},
+		"a tool in another case":             {runtimetest.Call(token, "Lookup_Invoice", nil), 400, -32602},
+		"a batch":                            {runtimetest.Request{Body: `[{"jsonrpc":"2.0","id":1,"method":"tools/list"}]`, Version: "2025-06-18"}, 400, 0},
+		"another path":                       {runtimetest.Request{URL: runtimetest.Resource + "/"}, 404, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.request.Token = token
@@ -218,10 +219,10 @@ func TestBuiltinTools(t *testing.T) {
 		InputSchema: json.RawMessage(`{"type":"object","properties":{"n":{"type":"integer"}},"required":["n"]}`),
 	})
 	var header http.Header
-	echo := func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+	echo := mcp.ToolHandler(func(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		header = req.Extra.Header
 		return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(req.Params.Arguments)}}}, nil
-	}
+	})
 	r := runtimetest.Start(t, c, func(o *app.Options) { o.Builtins = map[string]mcp.ToolHandler{"echo": echo} })
 	writer := issuer.Token(oauthtest.Claims{"scope": "invoices:write"})
 
@@ -238,5 +239,18 @@ func TestBuiltinTools(t *testing.T) {
 	reader := issuer.Token(oauthtest.Claims{"scope": "invoices:read"})
 	if resp := r.Do(runtimetest.Call(reader, "echo", map[string]any{"n": 1})); resp.Status != http.StatusForbidden {
 		t.Errorf("without the scope: status %d, want 403", resp.Status)
+	}
+}
+
+func TestHeadersOfSessionsAreIgnored(t *testing.T) {
+	f := start(t)
+	for _, version := range []string{"2025-06-18", runtimetest.Modern} {
+		resp := f.Do(runtimetest.Request{
+			Token: f.token("invoices:read"), Version: version,
+			Header: map[string][]string{"Mcp-Session-Id": {"of-somebody-else"}, "Last-Event-ID": {"7"}},
+		})
+		if resp.Status != http.StatusOK || resp.Header.Get("Mcp-Session-Id") != "" {
+			t.Errorf("%s: status %d, Mcp-Session-Id %q", version, resp.Status, resp.Header.Get("Mcp-Session-Id"))
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
@@ -47,6 +48,8 @@ func routes(p parts) http.Handler {
 		httpmw.LimitRate(p.limiter, p.responder),
 		httpmw.DropCredentials,
 		httpmw.LimitDepth(p.responder),
+		httpmw.CheckVersion(p.responder),
+		httpmw.IgnoreSessions,
 		httpmw.DecodeNames,
 		httpmw.Denials(p.responder),
 	)
@@ -69,8 +72,8 @@ func routes(p parts) http.Handler {
 
 // chain wraps h so that the first middleware is the outermost.
 func chain(h http.Handler, middleware ...func(http.Handler) http.Handler) http.Handler {
-	for i := len(middleware) - 1; i >= 0; i-- {
-		h = middleware[i](h)
+	for _, wrap := range slices.Backward(middleware) {
+		h = wrap(h)
 	}
 	return h
 }

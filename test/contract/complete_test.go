@@ -15,14 +15,14 @@ import (
 // onTheCluster are the fields that no runtime sees: they become Kubernetes
 // objects. Each names the test that shows it.
 var onTheCluster = map[string]string{
-	"exposure.ingress.className":      "TestIngress",
-	"exposure.ingress.annotations":    "TestIngress",
-	"exposure.ingress.tls.secretName": "TestIngress",
-	"workload.replicas":               "TestDeployment",
-	"workload.resources.limits":       "TestDeployment",
-	"workload.resources.requests":     "TestDeployment",
-	"workload.image":                  "TestDeployment",
-	"workload.imagePullPolicy":        "TestDeployment",
+	"exposure.ingress.className":      "TestAClientGoesFromChallengeToStepUp",
+	"exposure.ingress.annotations":    "TestIngressOfAResourceWithoutAPath",
+	"exposure.ingress.tls.secretName": "TestAClientGoesFromChallengeToStepUp",
+	"workload.replicas":               "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.resources.limits":       "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.resources.requests":     "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.image":                  "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.imagePullPolicy":        "TestDeploymentOfAWorkloadWithEveryField",
 }
 
 // A field without a contract test is a field that may be accepted and ignored.
@@ -70,9 +70,9 @@ func leaves(t reflect.Type, path string) []string {
 		return []string{path}
 	}
 	var paths []string
-	for i := range t.NumField() {
-		name, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		paths = append(paths, leaves(t.Field(i).Type, strings.TrimPrefix(path+"."+name, "."))...)
+	for field := range t.Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		paths = append(paths, leaves(field.Type, strings.TrimPrefix(path+"."+name, "."))...)
 	}
 	return paths
 }

@@ -3,6 +3,7 @@ package oauthtest
 import (
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -117,9 +118,7 @@ func (h *Handler) redirect(w http.ResponseWriter, r *http.Request, request autho
 		answer.Set("state", request.state)
 	}
 	query := target.Query()
-	for name, values := range answer {
-		query[name] = values
-	}
+	maps.Copy(query, answer)
 	target.RawQuery = query.Encode()
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "no-referrer")

@@ -2,7 +2,7 @@ package oauthtest_test
 
 import (
 	"net/http"
-	"net/url"
+	"strings"
 	"testing"
 
 	"golang.org/x/oauth2"
@@ -51,8 +51,8 @@ func TestNothingIsSentToAnUnregisteredAddress(t *testing.T) {
 		"no client":                           {"client_id": ""},
 		"another host":                        {"redirect_uri": "http://evil.example/callback"},
 		"another path on loopback":            {"redirect_uri": "http://127.0.0.1:7777/other"},
-		"another port on a host of the net":   {"redirect_uri": "https://assistant.example:444/cb"},
-		"a longer path":                       {"redirect_uri": "https://assistant.example/cb/../evil"},
+		"another port on a host of the net":   {"redirect_uri": "https://app.example:444/cb"},
+		"a longer path":                       {"redirect_uri": "https://app.example/cb/../evil"},
 		"no redirect URI where two are known": {"redirect_uri": ""},
 	}
 	s := oauthtest.New(t, oauthtest.WithClient(public))
@@ -103,16 +103,13 @@ func TestSeveralResourcesBecomeSeveralAudiences(t *testing.T) {
 
 func TestAuthorizationRequestsMayBePosted(t *testing.T) {
 	s := oauthtest.New(t, oauthtest.WithClient(public))
-	form := authorizeForm(oauth2.GenerateVerifier(), nil)
-	client := *s.Client()
-	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	response, err := client.PostForm(s.URL+"/authorize", form)
+	body := strings.NewReader(authorizeForm(oauth2.GenerateVerifier(), nil).Encode())
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/authorize", body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	response.Body.Close()
-	location, err := url.Parse(response.Header.Get("Location"))
-	if err != nil || location.Query().Get("code") == "" {
-		t.Errorf("status %d, Location %q", response.StatusCode, location)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if status, query := redirected(t, s, request); query.Get("code") == "" {
+		t.Errorf("status %d, redirect with %v", status, query)
 	}
 }

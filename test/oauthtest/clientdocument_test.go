@@ -33,7 +33,7 @@ func withDocuments(server *httptest.Server) oauthtest.Option {
 
 func TestAClientIsTheDocumentAtItsURL(t *testing.T) {
 	documents := documentServer(t, func(url string) string {
-		return `{"client_id":"` + url + `","redirect_uris":["` + callback + `"],"client_name":"Assistant"}`
+		return `{"client_id":"` + url + `","redirect_uris":["` + callback + `"],"client_name":"Desktop app"}`
 	})
 	s := oauthtest.New(t, withDocuments(documents))
 	if m := metadataOf(t, s, "/.well-known/oauth-authorization-server"); !m.ClientIDMetadataDocumentSupported {

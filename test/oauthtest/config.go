@@ -1,6 +1,7 @@
 package oauthtest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -32,6 +33,10 @@ type Config struct {
 	// Audience is the aud of tokens for which no resource was asked; without it
 	// such tokens have no aud.
 	Audience string
+	// AudienceFor says what the aud of tokens for a resource is, with "" for
+	// tokens for which none was asked. Default: the resource itself, and Audience
+	// for none.
+	AudienceFor func(resource string) string
 	// Resources are the resource indicators (RFC 8707) that tokens are issued
 	// for; others are answered with invalid_target. Empty means any.
 	Resources []string
@@ -90,6 +95,9 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.AudienceFor == nil {
+		c.AudienceFor = func(resource string) string { return cmp.Or(resource, c.Audience) }
 	}
 	return c, issuer, nil
 }

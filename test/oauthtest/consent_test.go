@@ -61,7 +61,12 @@ func TestThePageShowsWhatIsAskedAndLoadsNothingElse(t *testing.T) {
 
 func TestThePageIsNeitherFramedNorKept(t *testing.T) {
 	s := newInteractive(t)
-	response, err := s.Client().Get(s.URL + "/authorize?" + authorizeForm(oauth2.GenerateVerifier(), nil).Encode())
+	target := s.URL + "/authorize?" + authorizeForm(oauth2.GenerateVerifier(), nil).Encode()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, target, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response, err := s.Client().Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

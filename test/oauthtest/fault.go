@@ -95,7 +95,7 @@ type padded struct {
 
 func (p *padded) WriteHeader(status int) {
 	p.ResponseWriter.WriteHeader(status)
-	_, _ = p.ResponseWriter.Write(bytes.Repeat([]byte(" "), p.spaces))
+	_, _ = p.Write(bytes.Repeat([]byte(" "), p.spaces))
 }
 
 // wait reports whether the client is still there after the fault's delays.

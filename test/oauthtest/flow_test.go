@@ -14,8 +14,8 @@ import (
 
 const callback = "http://127.0.0.1:7777/callback"
 
-// public is a client without a secret, as a desktop assistant is one.
-var public = oauthtest.Client{ID: "assistant", RedirectURIs: []string{callback, "https://assistant.example/cb"}}
+// public is a client without a secret, as a desktop application is one.
+var public = oauthtest.Client{ID: "desktop-app", RedirectURIs: []string{callback, "https://app.example/cb"}}
 
 // machine is a client with a secret.
 var machine = oauthtest.Client{ID: "machine", Secret: "s3cret&=", RedirectURIs: []string{callback}}

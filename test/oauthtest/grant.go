@@ -14,10 +14,11 @@ const refreshLifetime = 30 * 24 * time.Hour
 // property of the token that is decided when it is granted, such as a bound key
 // (cnf), belongs here.
 type grant struct {
-	client   Client
-	subject  string
-	scopes   []string
-	audience []string
+	client    Client
+	subject   string
+	scopes    []string
+	resources []string // RFC 8707
+	audiences []string // RFC 8693: names that are no resource indicators
 	// actor is who acts for the subject (RFC 8693 section 4.1).
 	actor map[string]any
 	// authTime is when the person signed in; zero for a grant without a person.
@@ -74,7 +75,7 @@ func (h *Handler) accessTokenClaims(g grant) Claims {
 		"exp":       now.Add(h.config.TokenLifetime),
 		"jti":       rand.Text(),
 	}
-	if aud := h.audienceClaim(g.audience); aud != nil {
+	if aud := h.audienceClaim(g); aud != nil {
 		claims["aud"] = aud
 	}
 	if g.actor != nil {
@@ -88,14 +89,19 @@ func (h *Handler) accessTokenClaims(g grant) Claims {
 
 // audienceClaim is a string for one audience and an array for several, as most
 // authorization servers write it (RFC 7519 section 4.1.3).
-func (h *Handler) audienceClaim(audience []string) any {
+func (h *Handler) audienceClaim(g grant) any {
+	audience := slices.Clone(g.audiences)
+	for _, resource := range g.resources {
+		audience = append(audience, h.config.AudienceFor(resource))
+	}
+	if len(audience) == 0 {
+		audience = append(audience, h.config.AudienceFor(""))
+	}
 	switch {
-	case len(audience) == 1:
-		return audience[0]
 	case len(audience) > 1:
 		return audience
-	case h.config.Audience != "":
-		return h.config.Audience
+	case audience[0] != "":
+		return audience[0]
 	default:
 		return nil
 	}

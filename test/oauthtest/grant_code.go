@@ -56,7 +56,7 @@ func (a authorization) check(client Client, form url.Values) error {
 }
 
 func (h *Handler) issueForCode(a authorization, form url.Values) (tokenResponse, error) {
-	whole := grant{client: a.client, subject: a.subject, scopes: a.scopes, audience: a.resources, authTime: a.at}
+	whole := grant{client: a.client, subject: a.subject, scopes: a.scopes, resources: a.resources, authTime: a.at}
 	issued := whole
 	resources, err := h.parseResources(form)
 	if err != nil {
@@ -64,8 +64,8 @@ func (h *Handler) issueForCode(a authorization, form url.Values) (tokenResponse,
 	}
 	// A resource may be named at the token endpoint alone (RFC 8707 section 2.2).
 	if len(a.resources) == 0 {
-		whole.audience, issued.audience = resources, resources
-	} else if issued.audience, err = narrow(resources, a.resources, errInvalidTarget, "resource"); err != nil {
+		whole.resources, issued.resources = resources, resources
+	} else if issued.resources, err = narrow(resources, a.resources, errInvalidTarget, "resource"); err != nil {
 		return tokenResponse{}, err
 	}
 	response, err := h.issueRefreshable(issued, whole)

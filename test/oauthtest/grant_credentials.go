@@ -17,9 +17,9 @@ func (h *Handler) clientCredentials(r *http.Request, form url.Values) (tokenResp
 		return tokenResponse{}, err
 	}
 	return h.issue(grant{
-		client:   client,
-		subject:  client.ID,
-		scopes:   h.grantable(client, form),
-		audience: resources,
+		client:    client,
+		subject:   client.ID,
+		scopes:    h.grantable(client, form),
+		resources: resources,
 	})
 }

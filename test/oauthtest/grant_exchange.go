@@ -3,7 +3,6 @@ package oauthtest
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 )
 
@@ -29,11 +28,12 @@ func (h *Handler) exchangeToken(r *http.Request, form url.Values) (tokenResponse
 		return tokenResponse{}, err
 	}
 	response, err := h.issue(grant{
-		client:   client,
-		subject:  stringClaim(subject, "sub"),
-		scopes:   h.exchangedScopes(client, subject, form),
-		audience: slices.Concat(resources, form["audience"]),
-		actor:    actor(client, subject),
+		client:    client,
+		subject:   stringClaim(subject, "sub"),
+		scopes:    h.exchangedScopes(client, subject, form),
+		resources: resources,
+		audiences: form["audience"],
+		actor:     actor(client, subject),
 	})
 	response.IssuedTokenType = tokenTypeAccess
 	return response, err

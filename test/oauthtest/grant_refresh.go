@@ -34,7 +34,7 @@ func narrowGrant(g grant, form url.Values) (grant, error) {
 	if err != nil {
 		return g, err
 	}
-	audience, err := narrow(form["resource"], g.audience, errInvalidTarget, "resource")
-	g.scopes, g.audience = scopes, audience
+	resources, err := narrow(form["resource"], g.resources, errInvalidTarget, "resource")
+	g.scopes, g.resources = scopes, resources
 	return g, err
 }

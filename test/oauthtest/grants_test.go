@@ -41,7 +41,7 @@ func TestACodeIsRefused(t *testing.T) {
 	}{
 		"with another verifier":          {map[string]string{"code_verifier": oauth2.GenerateVerifier()}, nil, 400, "invalid_grant"},
 		"without a verifier":             {map[string]string{"code_verifier": ""}, nil, 400, "invalid_grant"},
-		"with another redirect URI":      {map[string]string{"redirect_uri": "https://assistant.example/cb"}, nil, 400, "invalid_grant"},
+		"with another redirect URI":      {map[string]string{"redirect_uri": "https://app.example/cb"}, nil, 400, "invalid_grant"},
 		"to another client":              {map[string]string{"client_id": ""}, &machine, 400, "invalid_grant"},
 		"to a client that is unknown":    {map[string]string{"client_id": "nobody"}, nil, 401, "invalid_client"},
 		"to nobody in particular":        {map[string]string{"client_id": ""}, nil, 401, "invalid_client"},
@@ -228,5 +228,24 @@ func TestOpenIDClientsGetAnIDToken(t *testing.T) {
 	}
 	if claims := part(t, token, 1); claims["aud"] != public.ID || claims["nonce"] != "n1" || part(t, token, 0)["typ"] != "JWT" {
 		t.Errorf("header %v, claims %v", part(t, token, 0), claims)
+	}
+}
+
+func TestAResourceMayHaveAnAudienceOfAnotherName(t *testing.T) {
+	s := oauthtest.New(t, oauthtest.WithClient(machine), oauthtest.With(func(c *oauthtest.Config) {
+		c.AudienceFor = func(resource string) string { return "api://" + resource }
+	}))
+	form := url.Values{"grant_type": {"client_credentials"}}
+	for _, resource := range []string{"", "https://mcp.example.com/billing"} {
+		if resource != "" {
+			form.Set("resource", resource)
+		}
+		token := postForm(t, s, "/token", form, &machine).text("access_token")
+		if got := part(t, token, 1)["aud"]; got != "api://"+resource {
+			t.Errorf("aud %v for resource %q", got, resource)
+		}
+	}
+	if got := part(t, s.Token(nil), 1)["aud"]; got != "api://" {
+		t.Errorf("aud %v of a minted token", got)
 	}
 }

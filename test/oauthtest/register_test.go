@@ -23,8 +23,8 @@ func register(t *testing.T, s *oauthtest.Server, body string) answer {
 
 func TestARegisteredPublicClientGetsACode(t *testing.T) {
 	s := oauthtest.New(t)
-	got := register(t, s, `{"redirect_uris":["`+callback+`"],"token_endpoint_auth_method":"none","client_name":"Assistant"}`)
-	if got.Status != http.StatusCreated || got.text("client_id") == "" || got.text("client_name") != "Assistant" {
+	got := register(t, s, `{"redirect_uris":["`+callback+`"],"token_endpoint_auth_method":"none","client_name":"Desktop app"}`)
+	if got.Status != http.StatusCreated || got.text("client_id") == "" || got.text("client_name") != "Desktop app" {
 		t.Fatalf("status %d, %v", got.Status, got.Members)
 	}
 	if _, secret := got.Members["client_secret"]; secret {
@@ -60,9 +60,9 @@ func TestRegistrationSaysWhatIsWrong(t *testing.T) {
 		"an unknown method":            {`{"redirect_uris":["` + callback + `"],"token_endpoint_auth_method":"tls_client_auth"}`, "invalid_client_metadata"},
 		"an unknown grant":             {`{"grant_types":["password"]}`, "invalid_client_metadata"},
 		"no redirect URI":              {`{}`, "invalid_redirect_uri"},
-		"a redirect URI over http":     {`{"redirect_uris":["http://assistant.example/cb"]}`, "invalid_redirect_uri"},
+		"a redirect URI over http":     {`{"redirect_uris":["http://app.example/cb"]}`, "invalid_redirect_uri"},
 		"a redirect URI that is code":  {`{"redirect_uris":["javascript:alert(1)"]}`, "invalid_redirect_uri"},
-		"a redirect URI with fragment": {`{"redirect_uris":["https://assistant.example/cb#x"]}`, "invalid_redirect_uri"},
+		"a redirect URI with fragment": {`{"redirect_uris":["https://app.example/cb#x"]}`, "invalid_redirect_uri"},
 		"a relative redirect URI":      {`{"redirect_uris":["/cb"]}`, "invalid_redirect_uri"},
 	} {
 		t.Run(name, func(t *testing.T) { wantError(t, register(t, s, tc.body), 400, tc.code) })

@@ -91,7 +91,7 @@ func obtainThroughSDK(t *testing.T, config *auth.AuthorizationCodeHandlerConfig,
 	recorder := httptest.NewRecorder()
 	recorder.Header().Set("WWW-Authenticate", `Bearer resource_metadata="`+metadata+`", scope="invoices:read"`)
 	recorder.WriteHeader(http.StatusUnauthorized)
-	request := httptest.NewRequest(http.MethodPost, resource, nil)
+	request := httptest.NewRequestWithContext(t.Context(), http.MethodPost, resource, nil)
 	if err := handler.Authorize(t.Context(), request, recorder.Result()); err != nil {
 		t.Fatalf("authorizing: %v", err)
 	}

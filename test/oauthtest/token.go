@@ -89,7 +89,7 @@ func (r *recipe) use(key *Key) {
 }
 
 // Mint makes an access token (RFC 9068) outside of any flow: iss, sub
-// ([DefaultSubject]), aud (Config.Audience, if set), client_id
+// ([DefaultSubject]), aud (Config.Audience or AudienceFor, if set), client_id
 // ([DefaultClientID]), iat, exp and jti, with typ at+jwt, changed by claims and
 // options. Options apply in order. It fails when the claims or the header cannot
 // be encoded as JSON.
@@ -103,8 +103,8 @@ func (h *Handler) Mint(claims Claims, options ...TokenOption) (string, error) {
 		"exp":       now.Add(h.config.TokenLifetime),
 		"jti":       rand.Text(),
 	}
-	if h.config.Audience != "" {
-		all["aud"] = h.config.Audience
+	if audience := h.config.AudienceFor(""); audience != "" {
+		all["aud"] = audience
 	}
 	overlay(all, claims)
 	return h.mint(all, options)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"strings"
@@ -95,9 +96,7 @@ func setDefault(s *string, value string) {
 
 func (q *Request) jsonRPC() string {
 	params := map[string]any{}
-	for k, v := range q.Params {
-		params[k] = v
-	}
+	maps.Copy(params, q.Params)
 	if q.Version >= Modern {
 		params["_meta"] = map[string]any{
 			mcp.MetaKeyProtocolVersion:    q.Version,

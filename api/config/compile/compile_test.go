@@ -136,7 +136,7 @@ func FuzzPathExpand(f *testing.F) {
 		if got, want := strings.Count(path, "/"), strings.Count(beforeQuery, "/"); got != want {
 			t.Fatalf("%q with %q became %q: %d segments, want %d", template, value, path, got, want)
 		}
-		for _, segment := range strings.Split(u.Path, "/") {
+		for segment := range strings.SplitSeq(u.Path, "/") {
 			if segment == "." || segment == ".." {
 				t.Fatalf("%q with %q became %q", template, value, path)
 			}

@@ -27,6 +27,9 @@ func Bearer(r *http.Request) (string, error) {
 	if token == "" {
 		return "", refuse(MalformedRequest, "no token after Bearer")
 	}
+	if strings.ContainsAny(token, ", ") {
+		return "", refuse(MalformedRequest, "more than one credential in the Authorization header")
+	}
 	// RFC 6750 section 2: more than one method is a malformed request.
 	if hasQueryToken(r.URL.RawQuery) {
 		return "", refuse(MalformedRequest, "a token in the header and in the query")

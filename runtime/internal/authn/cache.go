@@ -77,13 +77,3 @@ func (s *cacheShard) evict(now time.Time) {
 		excess--
 	}
 }
-
-func (c *cache) len() int {
-	n := 0
-	for i := range c.shards {
-		c.shards[i].mu.RLock()
-		n += len(c.shards[i].entries)
-		c.shards[i].mu.RUnlock()
-	}
-	return n
-}

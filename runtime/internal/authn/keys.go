@@ -177,7 +177,7 @@ func (k *Keys) observe(err error) {
 // All callers of one moment share one fetch, and the budget bounds how many
 // there are. It returns the newest keys either way.
 func (k *Keys) refetchUnknown(ctx context.Context) *keySet {
-	r := k.join()
+	r := k.join(ctx)
 	if r == nil {
 		return k.set()
 	}
@@ -189,7 +189,7 @@ func (k *Keys) refetchUnknown(ctx context.Context) *keySet {
 }
 
 // join returns the fetch under way, or starts one if the budget allows.
-func (k *Keys) join() *refetch {
+func (k *Keys) join(ctx context.Context) *refetch {
 	k.flight.Lock()
 	defer k.flight.Unlock()
 	if k.pending != nil {
@@ -200,13 +200,13 @@ func (k *Keys) join() *refetch {
 	}
 	r := &refetch{done: make(chan struct{})}
 	k.pending = r
-	go k.runRefetch(r)
+	go k.runRefetch(context.WithoutCancel(ctx), r)
 	return r
 }
 
-func (k *Keys) runRefetch(r *refetch) {
+func (k *Keys) runRefetch(ctx context.Context, r *refetch) {
 	// Its own deadline: the request that began it may go away while others wait.
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	k.mu.Lock()
 	err := k.fetchKeysLocked(ctx)

@@ -34,7 +34,7 @@ type timedBody struct {
 
 func (b *timedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF { //nolint:errorlint // an io.Reader returns io.EOF itself
+	if err == io.EOF {
 		_ = b.controller.SetReadDeadline(time.Time{})
 	}
 	return n, err

@@ -33,6 +33,7 @@ func Identify(next http.Handler) http.Handler {
 func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			ctx := req.Context()
 			defer func() {
 				p := recover()
 				if p == nil {
@@ -42,7 +43,7 @@ func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
 					panic(p)
 				}
 				// The value may quote what a caller sent; its type does not.
-				logger.ErrorContext(req.Context(), "request panicked", "requestID", RequestID(req.Context()), "type", fmt.Sprintf("%T", p))
+				logger.ErrorContext(ctx, "request panicked", "requestID", RequestID(ctx), "type", fmt.Sprintf("%T", p))
 				w.WriteHeader(http.StatusInternalServerError)
 			}()
 			next.ServeHTTP(w, req)
@@ -80,8 +81,9 @@ func hostPort(host, scheme string) string {
 // after has a Principal and no use for it.
 func DropCredentials(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		req.Header.Del("Authorization")
-		req.Header.Del("Cookie")
+		for _, name := range []string{"Authorization", "Cookie"} {
+			req.Header.Del(name)
+		}
 		next.ServeHTTP(w, req)
 	})
 }

@@ -77,8 +77,7 @@ func (m *Metrics) TokenCached() { m.cacheHits.Inc() }
 func (m *Metrics) TokenVerified(took time.Duration, err error) {
 	m.verifySeconds.Observe(took.Seconds())
 	result := "ok"
-	var refusal *authn.Error
-	if errors.As(err, &refusal) {
+	if refusal, ok := errors.AsType[*authn.Error](err); ok {
 		result = string(refusal.Reason)
 	}
 	m.verifications.WithLabelValues(result).Inc()

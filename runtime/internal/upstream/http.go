@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -162,5 +163,5 @@ func answerClass(resp *Response, err error) string {
 	case err != nil:
 		return "error"
 	}
-	return string(rune('0'+resp.Status/100)) + "xx"
+	return strconv.Itoa(resp.Status/100) + "xx"
 }

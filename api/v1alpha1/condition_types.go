@@ -1,0 +1,71 @@
+package v1alpha1
+
+// The conditions of a SecuredMCPServer. All are positive and all are present from the first pass on.
+const (
+	// ConditionAccepted is True when the spec is valid and is what is served.
+	ConditionAccepted = "Accepted"
+	// ConditionAvailable is True when the Deployment has its replicas available.
+	ConditionAvailable = "Available"
+	// ConditionExposed is True when the Ingress has an address, or when none is asked for.
+	ConditionExposed = "Exposed"
+	// ConditionReady is True when all others are; otherwise it has the reason and message of the first that is not.
+	ConditionReady = "Ready"
+)
+
+// ReasonReady is the reason of Ready when it is True.
+const ReasonReady = "Ready"
+
+// ReasonReconciling is the reason of conditions that no pass has decided yet.
+const ReasonReconciling = "Reconciling"
+
+// Reasons of Accepted.
+const (
+	// ReasonAccepted says that the spec is valid and is what is served.
+	ReasonAccepted = "Accepted"
+	// ReasonInvalidSpec says that the spec cannot be served; only an edit helps. What was accepted last keeps serving.
+	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonResourceConflict says that an older object has the same resource.
+	ReasonResourceConflict = "ResourceConflict"
+	// ReasonNameConflict says that an object of the same name, which is not ours, is in the way.
+	ReasonNameConflict = "NameConflict"
+)
+
+// Reasons of Available.
+const (
+	// ReasonAvailable says that the replicas are available.
+	ReasonAvailable = "Available"
+	// ReasonProgressing says that replicas start and nothing stands in their way so far.
+	ReasonProgressing = "Progressing"
+	// ReasonNotDeployed says that nothing was ever accepted, hence nothing runs.
+	ReasonNotDeployed = "NotDeployed"
+	// ReasonScaledToZero says that spec.workload.replicas is 0.
+	ReasonScaledToZero = "ScaledToZero"
+	// ReasonChildRejected says that the API server refused a child, for example by an admission policy.
+	ReasonChildRejected = "ChildRejected"
+	// ReasonPodsForbidden says that pods may not be created: quota or Pod Security.
+	ReasonPodsForbidden = "PodsForbidden"
+	// ReasonUnschedulable says that no node takes a pod.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonImagePullFailed says that the image cannot be pulled.
+	ReasonImagePullFailed = "ImagePullFailed"
+	// ReasonContainerConfigInvalid says that the kubelet cannot create the container.
+	ReasonContainerConfigInvalid = "ContainerConfigInvalid"
+	// ReasonCABundleMissing says that the ConfigMap or key of spec.tokens.caBundleRef does not exist.
+	ReasonCABundleMissing = "CABundleMissing"
+	// ReasonCrashLooping says that the runtime exits again and again.
+	ReasonCrashLooping = "CrashLooping"
+	// ReasonNotReady says that the runtime runs and is not ready.
+	ReasonNotReady = "NotReady"
+)
+
+// Reasons of Exposed.
+const (
+	// ReasonExposed says that the Ingress has an address.
+	ReasonExposed = "Exposed"
+	// ReasonClusterLocal says that no exposure is asked for: the Service is all there is.
+	ReasonClusterLocal = "ClusterLocal"
+	// ReasonIngressPending says that no ingress controller has given the Ingress an address.
+	ReasonIngressPending = "IngressPending"
+	// ReasonIngressRejected says that the API server refused the Ingress.
+	ReasonIngressRejected = "IngressRejected"
+)

@@ -1,0 +1,39 @@
+package v1alpha1
+
+// Exposure says how clients reach the server from outside of the cluster.
+type Exposure struct {
+	// ingress asks for an Ingress at the host of spec.resource, with TLS, for two exact paths: the MCP endpoint and its metadata. Taking
+	// it away removes the Ingress. Default: none.
+	// +optional
+	Ingress *Ingress `json:"ingress,omitempty"`
+}
+
+// Ingress is an Ingress with TLS.
+type Ingress struct {
+	// className is the IngressClass. Default: the cluster's default class.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="want the name of an IngressClass: lower-case letters, digits, hyphens and dots"
+	ClassName string `json:"className,omitempty"`
+
+	// annotations are put on the Ingress, for its controller. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=64
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	// tls is the certificate that is served. There is no exposure without one.
+	// +required
+	TLS IngressTLS `json:"tls,omitzero"`
+}
+
+// IngressTLS is the certificate of an Ingress.
+type IngressTLS struct {
+	// secretName is the Secret of type kubernetes.io/tls in the namespace of the object, for the host of spec.resource. The operator
+	// neither reads nor creates it.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="want the name of a Secret: lower-case letters, digits, hyphens and dots"
+	SecretName string `json:"secretName,omitempty"`
+}

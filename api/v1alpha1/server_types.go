@@ -1,0 +1,175 @@
+package v1alpha1
+
+import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+// SecuredMCPServer is an MCP server whose every request needs an OAuth 2.1 access
+// token of one issuer, for one audience, with the scopes that each tool asks for.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:shortName=smcp,categories=securedmcp
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.url`
+// +kubebuilder:printcolumn:name="Issuer",type=string,JSONPath=`.spec.issuer`,priority=1
+// +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=`.status.revision`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="self.metadata.name.size() <= 52 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')",message="metadata.name: want 1 to 52 lower-case letters, digits or hyphens, starting with a letter and ending with a letter or digit: the Service and the pods carry this name"
+type SecuredMCPServer struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is standard object metadata. The name, 1 to 52 characters of a DNS label, is also the name
+	// of the ServiceAccount, ConfigMap, Deployment, Service and Ingress that are created.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is the server that is wanted.
+	// +required
+	Spec SecuredMCPServerSpec `json:"spec,omitzero"`
+
+	// status is the server that there is, as the operator last saw it.
+	// +optional
+	Status SecuredMCPServerStatus `json:"status,omitzero"`
+}
+
+// SecuredMCPServerList is a list of SecuredMCPServer.
+//
+// +kubebuilder:object:root=true
+type SecuredMCPServerList struct {
+	metav1.TypeMeta `json:",inline"`
+	// metadata is standard list metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitzero"`
+	// items are the objects.
+	Items []SecuredMCPServer `json:"items"`
+}
+
+// Lists that refer to one another are checked here. [names].all(names, ...) computes the list of names once, which keeps the cost within
+// what the API server allows.
+//
+// +kubebuilder:validation:XValidation:fieldPath=".requiredScopes",rule="!has(self.requiredScopes) || sets.contains(has(self.scopes) ? self.scopes.map(s, s.name) : [], self.requiredScopes)",message="want names of declared scopes only",messageExpression="[has(self.scopes) ? self.scopes.map(s, s.name) : []].map(names, 'not declared in spec.scopes: %s; declared: %s'.format([self.requiredScopes.filter(n, !(n in names)), names]))[0]"
+// +kubebuilder:validation:XValidation:fieldPath=".scopes",rule="!has(self.scopes) || [self.scopes.map(s, s.name)].all(names, self.scopes.all(s, !has(s.implies) || sets.contains(names, s.implies)))",message="want implies to hold names of declared scopes only",messageExpression="[has(self.scopes) ? self.scopes.map(s, s.name) : []].map(names, 'implies names scopes that are not declared in spec.scopes: %s; declared: %s'.format([self.scopes.map(x, has(x.implies) && !sets.contains(names, x.implies) ? '%s implies %s'.format([x.name, x.implies.filter(n, !(n in names))[0]]) : '').filter(x, x != ''), names]))[0]"
+// +kubebuilder:validation:XValidation:fieldPath=".tools",rule="!has(self.tools) || [has(self.scopes) ? self.scopes.map(s, s.name) : []].all(names, self.tools.all(t, !has(t.scopes) || sets.contains(names, t.scopes)))",message="want scopes of tools to be names of declared scopes only",messageExpression="[has(self.scopes) ? self.scopes.map(s, s.name) : []].map(names, 'scopes that are not declared in spec.scopes: %s; declared: %s'.format([self.tools.filter(t, has(t.scopes) && !sets.contains(names, t.scopes)).map(t, '%s needs %s'.format([t.name, t.scopes.filter(n, !(n in names))[0]])), names]))[0]"
+// +kubebuilder:validation:XValidation:fieldPath=".tools",rule="!has(self.tools) || [has(self.upstreams) ? self.upstreams.map(u, u.name) : []].all(names, self.tools.all(t, t.upstream == 'builtin' || t.upstream in names))",message="want upstream of tools to be the name of a declared upstream, or builtin",messageExpression="[has(self.upstreams) ? self.upstreams.map(u, u.name) : []].map(names, 'upstreams that are not declared in spec.upstreams: %s; declared: %s'.format([self.tools.filter(t, t.upstream != 'builtin' && !(t.upstream in names)).map(t, '%s calls %s'.format([t.name, t.upstream])), names]))[0]"
+// +kubebuilder:validation:XValidation:fieldPath=".resource",rule="!has(self.exposure) || !has(self.exposure.ingress) || !self.resource.matches('^[Hh][Tt][Tt][Pp]://(localhost|127[.][0-9.]+|[[]::1[]])(:[0-9]+)?(/|$)')",message="want https while exposure.ingress is set: it always has TLS"
+// +kubebuilder:validation:XValidation:fieldPath=".resource",rule="!has(self.exposure) || !has(self.exposure.ingress) || !self.resource.matches('^[Hh][Tt][Tt][Pp][Ss]://[^/@?#]+(/|$)') || (self.resource.matches('^[^/]*//[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]+)?(/|$)') && !self.resource.matches('^[^/]*//[0-9.]+(:|/|$)'))",message="want a DNS host name while exposure.ingress is set, for example https://mcp.example.com/billing: an Ingress has no rules for IP addresses"
+
+// SecuredMCPServerSpec says what is served, to whom, and how it runs.
+type SecuredMCPServerSpec struct {
+	// title is the human-readable name of the server: resource_name in the protected resource metadata (RFC 9728)
+	// and title in the MCP server information. Default: none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	Title string `json:"title,omitempty"`
+
+	// resource is the canonical URI of the server (RFC 8707, RFC 9728): the address that clients are given. Its host is
+	// the only Host that is served and its path is the MCP endpoint. https (http for loopback hosts only), no user information,
+	// query, fragment or trailing slash; the path consists of unescaped characters, without empty or dot segments.
+	// One resource belongs to one object of the cluster: the older one.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getHostname() != ''",message="want an absolute URI, for example https://mcp.example.com/billing"
+	// +kubebuilder:validation:XValidation:rule="!isURL(self) || url(self).getHostname() == '' || url(self).getScheme() == 'https' || self.matches('^[Hh][Tt][Tt][Pp]://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+|[[]::1[]])(:[0-9]+)?(/|$)')",message="want https (http is allowed for loopback hosts only)"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('?') && !self.contains('#') && !self.matches('^[^/]*//[^/]*@')",message="want no user information, query or fragment"
+	// +kubebuilder:validation:XValidation:rule="!self.endsWith('/')",message="want no trailing slash"
+	// +kubebuilder:validation:XValidation:rule=`!self.matches('^[^/]*//[^/]') || self.endsWith('/') || self.contains('?') || self.contains('#') || (self.matches("^[^/]*//[^/]+(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*$") && !self.matches('/[.][.]?(/|$)'))`,message="want a path of unescaped characters without empty or dot segments"
+	Resource string `json:"resource,omitempty"`
+
+	// issuer is the authorization server whose access tokens are accepted. It is compared with a token's iss byte for byte, so
+	// it must be written exactly as the authorization server writes it, trailing slash included. Its metadata and keys are
+	// discovered from here (RFC 8414, OpenID Connect Discovery). https (http for loopback hosts only), no user information, query or fragment.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getHostname() != ''",message="want an absolute URI, for example https://auth.example.com"
+	// +kubebuilder:validation:XValidation:rule="!isURL(self) || url(self).getHostname() == '' || url(self).getScheme() == 'https' || self.matches('^[Hh][Tt][Tt][Pp]://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+|[[]::1[]])(:[0-9]+)?(/|$)')",message="want https (http is allowed for loopback hosts only)"
+	// +kubebuilder:validation:XValidation:rule="!self.contains('?') && !self.contains('#') && !self.matches('^[^/]*//[^/]*@')",message="want no user information, query or fragment"
+	Issuer string `json:"issuer,omitempty"`
+
+	// audience must be among the aud of every access token. It is always enforced. Default: resource, which is what clients
+	// ask for with RFC 8707; set it for issuers that name audiences otherwise.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Audience string `json:"audience,omitempty"`
+
+	// scopes are the OAuth scopes that this server knows; they are advertised in its metadata (scopes_supported). Other fields refer
+	// to them by name. Default: none.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=128
+	Scopes []Scope `json:"scopes,omitempty"`
+
+	// requiredScopes are needed by every request, listing the tools included. Each is the name of a declared scope. A scope that implies a
+	// required one is enough. Default: none, a valid token is enough to list the tools and to call those without scopes.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=32
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	RequiredScopes []string `json:"requiredScopes,omitempty"`
+
+	// tokens says how access tokens are verified. Default: keys discovered from the issuer, whose certificate the system's roots vouch for.
+	// +optional
+	Tokens Tokens `json:"tokens,omitzero"`
+
+	// upstreams are the services that tools are made of. Default: none.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=64
+	Upstreams []Upstream `json:"upstreams,omitempty"`
+
+	// tools are all that can be called. What is not declared here is not callable. Default: none.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=256
+	Tools []Tool `json:"tools,omitempty"`
+
+	// exposure says how clients reach the server from outside of the cluster. Default: not at all, there is a ClusterIP Service only.
+	// +optional
+	Exposure Exposure `json:"exposure,omitzero"`
+
+	// workload says how the server runs. Default: two replicas of the operator's own runtime image.
+	// +optional
+	Workload Workload `json:"workload,omitzero"`
+}
+
+// SecuredMCPServerStatus is what the operator last saw.
+type SecuredMCPServerStatus struct {
+	// conditions are Accepted, Available, Exposed and Ready. Ready is True when all of the others are, and otherwise carries the reason and
+	// message of the first that is not.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the metadata.generation that this status is about.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// url is the MCP endpoint that clients are given: spec.resource of the spec that is served.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	URL string `json:"url,omitempty"`
+
+	// resourceMetadataURL is where the protected resource metadata (RFC 9728) is.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=600
+	ResourceMetadataURL string `json:"resourceMetadataURL,omitempty"`
+
+	// revision identifies the configuration that is served: a digest of what the spec renders to, 16 hexadecimal digits. An edit that is
+	// not accepted does not change it, since the last accepted configuration keeps serving.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	Revision string `json:"revision,omitempty"`
+}

@@ -1,0 +1,52 @@
+package v1alpha1
+
+import "k8s.io/apimachinery/pkg/api/resource"
+
+// Workload says how the server runs.
+type Workload struct {
+	// replicas is the number of pods; any of them answers any request. 0 stops the server. Default: 2.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Replicas *int32 `json:"replicas,omitempty"`
+
+	// resources are the compute resources of one pod. Default: requests of 10m cpu and 32Mi memory and a memory limit of 128Mi, each unless given.
+	// +optional
+	Resources Resources `json:"resources,omitzero"`
+
+	// image is the runtime image, for one's own build with builtin tools. Default: the runtime image of the operator's version.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[^\\\\s]+$')",message="want an image reference without white space, for example ghcr.io/securedmcp/runtime:1.0.0"
+	Image string `json:"image,omitempty"`
+
+	// imagePullPolicy is Always, IfNotPresent or Never. Default: Always for the tag latest, otherwise IfNotPresent.
+	// +optional
+	ImagePullPolicy PullPolicy `json:"imagePullPolicy,omitempty"`
+}
+
+// PullPolicy says when the image is pulled.
+//
+// +kubebuilder:validation:Enum=Always;IfNotPresent;Never
+type PullPolicy string
+
+// The pull policies.
+const (
+	PullAlways       PullPolicy = "Always"
+	PullIfNotPresent PullPolicy = "IfNotPresent"
+	PullNever        PullPolicy = "Never"
+)
+
+// Resources are the compute resources of one pod.
+type Resources struct {
+	// limits are the most that a pod may use, by resource, for example {memory: 128Mi}.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	Limits map[string]resource.Quantity `json:"limits,omitempty"` //nolint:kubeapilinter // a map, as in every pod: people paste these lines
+
+	// requests are what a pod is guaranteed, by resource, for example {cpu: 10m, memory: 32Mi}.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=16
+	Requests map[string]resource.Quantity `json:"requests,omitempty"` //nolint:kubeapilinter // a map, as in every pod: people paste these lines
+}

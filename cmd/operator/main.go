@@ -1,0 +1,92 @@
+// The operator command keeps the SecuredMCPServers of a cluster running.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+
+	"github.com/securedmcp/operator/controllers/app"
+)
+
+// version is set by the linker.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "operator:", err)
+		os.Exit(1) //nolint:gocritic // the deferred stop only restores signals
+	}
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var (
+		o      app.Options
+		level  slog.Level
+		format = logFormat("json")
+	)
+	flags := flag.NewFlagSet("operator", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&o.RuntimeImage, "runtime-image", app.DefaultRuntimeRepository+":"+version, "`image` of servers that name none")
+	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "have at most one of several replicas act")
+	flags.StringVar(&o.LeaderElectionNamespace, "leader-elect-namespace", "", "`namespace` of the Lease (default: the namespace of the pod)")
+	flags.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", app.DefaultHealthProbeBindAddress, "`address` of /healthz and /readyz; 0 is off")
+	flags.StringVar(&o.MetricsBindAddress, "metrics-bind-address", app.DefaultMetricsBindAddress, "`address` of /metrics, over TLS and with the API server's authentication and authorization; 0 is off")
+	flags.IntVar(&o.MaxConcurrentReconciles, "max-concurrent-reconciles", app.DefaultMaxConcurrentReconciles, "`number` of servers worked on at a time")
+	flags.TextVar(&level, "log-level", slog.LevelInfo, "least `level` that is logged: DEBUG, INFO, WARN or ERROR")
+	flags.Var(&format, "log-format", "`format` of logs: json or text")
+	config.RegisterFlags(flags)
+	showVersion := flags.Bool("version", false, "print the version and exit")
+	if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	if *showVersion {
+		fmt.Fprintln(stdout, version)
+		return nil
+	}
+	if flags.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
+	}
+	o.Logger = format.logger(stdout, level)
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	cluster, err := config.GetConfig()
+	if err != nil {
+		return fmt.Errorf("finding the cluster: %w", err)
+	}
+	return app.Run(ctx, cluster, o)
+}
+
+// logFormat is json or text.
+type logFormat string
+
+func (f *logFormat) String() string { return string(*f) }
+
+func (f *logFormat) Set(s string) error {
+	if s != "json" && s != "text" {
+		return fmt.Errorf("%q: want json or text", s)
+	}
+	*f = logFormat(s)
+	return nil
+}
+
+func (f *logFormat) logger(w io.Writer, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if *f == "text" {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestVersionIsPrinted(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"--version"}, &out, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); got != version+"\n" {
+		t.Errorf("printed %q, want %q", got, version+"\n")
+	}
+}
+
+func TestHelpNamesEveryFlagAndIsNoError(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), []string{"--help"}, io.Discard, &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"runtime-image", "leader-elect", "health-probe-bind-address", "metrics-bind-address", "max-concurrent-reconciles", "log-level", "log-format", "kubeconfig", "version"} {
+		if !strings.Contains(out.String(), "  -"+name) {
+			t.Errorf("no flag %s in:\n%s", name, out.String())
+		}
+	}
+}
+
+func TestBadFlagsAreRefusedWithWhatIsAllowed(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"an unknown flag":             {[]string{"--nope"}, "flag provided but not defined"},
+		"an argument":                 {[]string{"serve"}, `unexpected argument "serve"`},
+		"an unknown log format":       {[]string{"--log-format=xml"}, "want json or text"},
+		"an unknown log level":        {[]string{"--log-level=loud"}, "loud"},
+		"no runtime image":            {[]string{"--runtime-image="}, "--runtime-image \"\": want an image reference"},
+		"no concurrency":              {[]string{"--max-concurrent-reconciles=0"}, "want 1 or more"},
+		"an address without a port":   {[]string{"--metrics-bind-address=here"}, "want HOST:PORT"},
+		"a health probe without port": {[]string{"--health-probe-bind-address=8081"}, "want HOST:PORT"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			err := run(t.Context(), test.args, io.Discard, io.Discard)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want one with %q", err, test.want)
+			}
+		})
+	}
+}

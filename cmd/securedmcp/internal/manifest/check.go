@@ -1,0 +1,126 @@
+package manifest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/objectmeta"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/render"
+)
+
+// Options say which object of a file is wanted.
+type Options struct {
+	// Name chooses among several SecuredMCPServers; "" means the only one.
+	Name string
+	// Namespace is that of an object that names none.
+	Namespace string
+}
+
+// Load returns the SecuredMCPServer of src once nothing is wrong with it.
+// Otherwise it returns Problems, or another error when the check itself could
+// not be made.
+func Load(ctx context.Context, src Source, o Options) (*v1alpha1.SecuredMCPServer, error) {
+	documents, err := parseDocuments(src)
+	if err != nil {
+		return nil, err
+	}
+	d, err := choose(src, documents, o.Name)
+	if err != nil {
+		return nil, err
+	}
+	schema, err := loadSchema()
+	if err != nil {
+		return nil, err
+	}
+	server, problems := check(ctx, d, schema, o)
+	if len(problems) > 0 {
+		problems.sort()
+		return nil, problems
+	}
+	return server, nil
+}
+
+// check goes from the most to the least literal: a later stage speaks up about a
+// field only if no earlier one did.
+func check(ctx context.Context, d *document, schema *crdSchema, o Options) (*v1alpha1.SecuredMCPServer, Problems) {
+	r := &report{document: d}
+	d.duplicates(r)
+	checkMetadataTypes(r)
+	schema.pruneUnknown(r)
+	delete(d.object, "status") // as the API server does when a person applies one
+	defaulting.Default(d.object, schema.structural)
+	invalid := schema.validate(ctx, d.object)
+	r.addAll(fieldErrors(invalid))
+	if !blankWrongTypes(d.object, invalid) {
+		return nil, r.problems
+	}
+	server := &v1alpha1.SecuredMCPServer{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(d.object, server); err != nil {
+		if len(r.problems) == 0 { // else the schema has said why, and where
+			r.add("", err.Error())
+		}
+		return nil, r.problems
+	}
+	server.Namespace = cmp.Or(server.Namespace, o.Namespace)
+	r.addAll(fieldErrors(validateMetadata(server)))
+	r.addAll(renderErrors(server))
+	nameObject(d.object)
+	r.addAll(fieldErrors(schema.evaluate(ctx, d.object)))
+	return server, r.problems
+}
+
+func (s *crdSchema) validate(ctx context.Context, object map[string]any) field.ErrorList {
+	errs := validation.ValidateCustomResource(nil, object, s.openAPI)
+	errs = append(errs, listtype.ValidateListSetsAndMaps(nil, s.structural, object)...)
+	return append(errs, objectmeta.Validate(ctx, nil, object, s.structural, true)...)
+}
+
+// evaluate runs the CEL rules.
+func (s *crdSchema) evaluate(ctx context.Context, object map[string]any) field.ErrorList {
+	errs, _ := s.rules.Validate(ctx, nil, s.structural, object, nil, celconfig.RuntimeCELCostBudget)
+	return errs
+}
+
+// nameObject gives an object without a name one, as every object has that CEL
+// rules see in a cluster. That it is missing has been reported.
+func nameObject(object map[string]any) {
+	metadata, _ := object["metadata"].(map[string]any)
+	if metadata == nil {
+		metadata = map[string]any{}
+		object["metadata"] = metadata
+	}
+	if name, _ := metadata["name"].(string); name == "" {
+		metadata["name"] = "unnamed"
+	}
+}
+
+// validateMetadata stands in for the namespace that kubectl fills in.
+func validateMetadata(server *v1alpha1.SecuredMCPServer) field.ErrorList {
+	meta := server.ObjectMeta.DeepCopy()
+	if meta.Namespace == "" {
+		meta.Namespace = "default"
+	}
+	return apivalidation.ValidateObjectMeta(meta, true, apivalidation.NameIsDNSSubdomain, field.NewPath("metadata"))
+}
+
+func renderErrors(server *v1alpha1.SecuredMCPServer) config.FieldErrors {
+	_, err := render.RuntimeConfig(server)
+	if fields, ok := errors.AsType[config.FieldErrors](err); ok {
+		return fields
+	}
+	if err != nil {
+		return config.FieldErrors{{Path: "spec", Detail: err.Error()}}
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/cmd/securedmcp/internal/manifest"
+	"github.com/securedmcp/operator/controllers/render"
+)
+
+// rendering is a manifest on its way to the runtime.
+type rendering struct {
+	server   *v1alpha1.SecuredMCPServer // as served here
+	config   *config.RuntimeConfig
+	changes  []change
+	raw      []byte
+	revision string
+}
+
+// renderer turns the manifest into what the runtime enforces here.
+type renderer struct {
+	local
+	name       string
+	secretsDir string
+}
+
+func (r renderer) render(ctx context.Context, src manifest.Source) (*rendering, error) {
+	server, err := manifest.Load(ctx, src, manifest.Options{Name: r.name})
+	if err != nil {
+		return nil, err
+	}
+	out := &rendering{}
+	if out.server, out.changes, err = r.adapt(server); err != nil {
+		return nil, err
+	}
+	if out.config, err = render.RuntimeConfig(out.server); err != nil {
+		return nil, fmt.Errorf("rendering for this machine: %w", err)
+	}
+	if err := resolveReferences(out.config, &out.server.Spec, r.secretsDir); err != nil {
+		return nil, err
+	}
+	if out.raw, err = config.Encode(out.config); err != nil {
+		return nil, err
+	}
+	out.revision = config.Revision(out.raw)
+	return out, nil
+}
+
+// write replaces the file whole: the runtime never reads half of one.
+func (r *rendering) write(path string) error {
+	next := filepath.Join(filepath.Dir(path), ".next")
+	if err := os.WriteFile(next, r.raw, 0o600); err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	if err := os.Rename(next, path); err != nil {
+		return fmt.Errorf("writing the configuration: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/render"
+)
+
+// strangersPeriod is how often to look whether an object that is not ours is
+// still in the way: the cache does not hold it, so no watch reports its end.
+const strangersPeriod = time.Minute
+
+// acceptSpec decides whether the spec can be served. If not, the rest of the
+// pass observes what was accepted last and changes nothing.
+func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
+	rendered, err := render.RuntimeConfig(s.server)
+	if err != nil {
+		s.invalid = err
+		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalidSpec, err.Error())
+		return nil
+	}
+	older, err := r.olderClaim(ctx, s.server)
+	if err != nil {
+		return fmt.Errorf("looking for other claims of %s: %w", s.server.Spec.Resource, err)
+	}
+	if older != nil {
+		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonResourceConflict, fmt.Sprintf(
+			"spec.resource %s belongs to the older SecuredMCPServer %s; want another resource here, or that one changed or deleted",
+			s.server.Spec.Resource, client.ObjectKeyFromObject(older)))
+		return nil
+	}
+	encoded, err := config.Encode(rendered)
+	if err != nil {
+		return err
+	}
+	children, err := r.findChildren(ctx, s.server, encoded)
+	if err != nil {
+		return err
+	}
+	if strangers := strangers(s.server, children); len(strangers) > 0 {
+		s.again = strangersPeriod
+		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonNameConflict, strings.Join(strangers, "; ")+
+			"; it is left alone; delete it, or give this SecuredMCPServer another name")
+		return nil
+	}
+	s.config, s.children = encoded, children
+	s.yes(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "the spec is valid")
+	return nil
+}
+
+// olderClaim returns the oldest other server with the same resource that is
+// older than server, or nil.
+func (r *Reconciler) olderClaim(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*v1alpha1.SecuredMCPServer, error) {
+	var same v1alpha1.SecuredMCPServerList
+	if err := r.client.List(ctx, &same, client.MatchingFields{resourceIndex: claim(server)}); err != nil {
+		return nil, err
+	}
+	oldest := server
+	for i := range same.Items {
+		if other := &same.Items[i]; other.DeletionTimestamp.IsZero() && older(other, oldest) {
+			oldest = other
+		}
+	}
+	if oldest.UID == server.UID {
+		return nil, nil
+	}
+	return oldest, nil
+}
+
+// older orders servers by age, then by name, so that of any two all replicas of
+// the operator prefer the same one.
+func older(a, b *v1alpha1.SecuredMCPServer) bool {
+	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+	}
+	return client.ObjectKeyFromObject(a).String() < client.ObjectKeyFromObject(b).String()
+}
+
+// strangers describes the objects that have a child's name and are not ours.
+func strangers(server *v1alpha1.SecuredMCPServer, children []child) []string {
+	var found []string
+	for i := range children {
+		c := &children[i]
+		if !c.wanted || !c.exists() || ours(c.live, server) {
+			continue
+		}
+		found = append(found, fmt.Sprintf("%s %s exists and %s", c.kind, c.live.GetName(), whose(c.live)))
+	}
+	slices.Sort(found)
+	return found
+}
+
+// ours tells whether server may change o: it controls o, or nobody does and our
+// field ownership shows that an earlier server of this name left o behind
+// (kubectl delete --cascade=orphan, a restored backup).
+func ours(o client.Object, server *v1alpha1.SecuredMCPServer) bool {
+	if metav1.GetControllerOf(o) != nil {
+		return metav1.IsControlledBy(o, server)
+	}
+	return slices.ContainsFunc(o.GetManagedFields(), appliedByUs)
+}
+
+func whose(o client.Object) string {
+	if c := metav1.GetControllerOf(o); c != nil {
+		return fmt.Sprintf("belongs to %s %s (uid %s)", c.Kind, c.Name, c.UID)
+	}
+	return "was not made by this operator"
+}

@@ -1,0 +1,247 @@
+package controllers_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+func TestInvalidEditKeepsTheLastAcceptedConfigServing(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	cm, d := named(s, &corev1.ConfigMap{}), named(s, &appsv1.Deployment{})
+	w.read(cm)
+	w.read(d)
+	good, status := cm.DeepCopy(), s.Status.DeepCopy()
+
+	// A cycle, which CEL does not see, together with edits that must not get through.
+	w.update(s, func() {
+		s.Spec.Scopes[0].Implies = []string{"invoices:write"}
+		s.Spec.RequiredScopes = nil
+		s.Spec.Resource = "https://moved.example.com"
+		s.Spec.Workload.Replicas = new(int32(5))
+	})
+	_, err := w.reconcile(s)
+	if !errors.Is(err, reconcile.TerminalError(nil)) {
+		t.Errorf("error %v, want a terminal one: trying again does not help", err)
+	}
+	w.wantWrites("PATCH securedmcpservers/a/status")
+	w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "False InvalidSpec")
+	want := "spec.scopes: implies forms a cycle: invoices:read -> invoices:write -> invoices:read"
+	if got := message(s, "Accepted"); got != want {
+		t.Errorf("message %q, want %q", got, want)
+	}
+	w.read(cm)
+	if diff := cmp.Diff(good, cm); diff != "" {
+		t.Errorf("ConfigMap (-last accepted +now):\n%s", diff)
+	}
+	if s.Status.Revision != status.Revision || s.Status.URL != status.URL {
+		t.Errorf("status says revision %s at %s, want what is served: %s at %s", s.Status.Revision, s.Status.URL, status.Revision, status.URL)
+	}
+
+	t.Run("and further passes change nothing", func(t *testing.T) {
+		w := w.in(t)
+		w.reconcile(s) //nolint:errcheck // still terminal
+		w.wantWrites()
+	})
+	t.Run("and the edit that mends it is served", func(t *testing.T) {
+		w := w.in(t)
+		w.update(s, func() { s.Spec.Scopes[0].Implies = nil })
+		w.settle(s)
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+		if s.Status.URL != "https://moved.example.com" || s.Status.Revision == status.Revision {
+			t.Errorf("status says revision %s at %s, want the new ones", s.Status.Revision, s.Status.URL)
+		}
+	})
+}
+
+func TestNeverAcceptedServerHasNothing(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Scopes[0].Implies = []string{"invoices:write"}
+	w.create(s)
+	w.reconcile(s) //nolint:errcheck // the conditions say it
+	w.wantWrites("PATCH securedmcpservers/a/status")
+	w.wantConditions(s, "False InvalidSpec", "False NotDeployed", "False IngressPending", "False InvalidSpec")
+	if s.Status.Revision != "" || s.Status.URL != "" {
+		t.Errorf("status says revision %q at %q, want none: nothing is served", s.Status.Revision, s.Status.URL)
+	}
+}
+
+func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
+	strangers := map[string]client.Object{
+		"ServiceAccount": &corev1.ServiceAccount{},
+		"ConfigMap":      &corev1.ConfigMap{Data: map[string]string{"config.json": "theirs"}},
+		"Service":        &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1234}}}},
+		"Deployment":     strangersDeployment(),
+		"Ingress":        strangersIngress(),
+	}
+	for kind, o := range strangers {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.server("a")
+			stranger := named(s, o)
+			w.create(stranger)
+			before := essence(stranger)
+			w.create(s)
+			result := w.settle(s)
+			w.wantWrites("PATCH securedmcpservers/a/status")
+			w.wantConditions(s, "False NameConflict", "False NotDeployed", "False IngressPending", "False NameConflict")
+			want := kind + " a exists and was not made by this operator; it is left alone; delete it, or give this SecuredMCPServer another name"
+			if got := message(s, "Accepted"); got != want {
+				t.Errorf("message %q, want %q", got, want)
+			}
+			if result.RequeueAfter != time.Minute {
+				t.Errorf("looks again after %s, want a minute: no watch reports strangers", result.RequeueAfter)
+			}
+			w.read(stranger)
+			if diff := cmp.Diff(before, essence(stranger)); diff != "" {
+				t.Errorf("the stranger's object (-before +after):\n%s", diff)
+			}
+			w.settle(s)
+			w.wantWrites()
+
+			if err := w.person.Delete(t.Context(), stranger); err != nil {
+				t.Fatal(err)
+			}
+			w.settle(s)
+			w.wantWrites(allChildren...)
+			w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "False Progressing")
+		})
+	}
+}
+
+func TestObjectOfAnotherControllerIsNamed(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	cm := named(s, &corev1.ConfigMap{})
+	cm.OwnerReferences = []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "other", UID: "1-2-3", Controller: new(true)}}
+	w.create(cm)
+	w.create(s)
+	w.settle(s)
+	if got, want := message(s, "Accepted"), "ConfigMap a exists and belongs to ReplicaSet other (uid 1-2-3)"; !strings.HasPrefix(got, want) {
+		t.Errorf("message %q, want it to begin %q", got, want)
+	}
+}
+
+// kubectl delete --cascade=orphan leaves children without owner behind, which
+// the next server of the name takes over.
+func TestChildrenThatAnEarlierServerLeftAreTakenOver(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	cm := named(s, &corev1.ConfigMap{})
+	w.read(cm)
+	uid := cm.UID
+	if err := w.person.Delete(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []client.Object{&corev1.ServiceAccount{}, cm, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}} {
+		o := named(s, o)
+		w.update(o, func() { o.SetOwnerReferences(nil) })
+	}
+	again := w.server("a")
+	w.create(again)
+	w.settle(again)
+	w.wantConditions(again, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.read(cm)
+	if cm.UID != uid || !metav1.IsControlledBy(cm, again) {
+		t.Errorf("ConfigMap %s is owned by %v, want %s owned by the new server", cm.UID, cm.OwnerReferences, uid)
+	}
+}
+
+func TestOfTwoServersWithOneResourceTheOlderWins(t *testing.T) {
+	w := newWorld(t)
+	first := w.ready("a")
+	second := w.server("b")
+	second.Spec.Resource = "HTTPS://" + strings.ToUpper(w.namespace) + ".example.com:443/a" // the same, in other letters
+	w.create(second)
+	w.settle(second)
+	w.wantWrites("PATCH securedmcpservers/b/status")
+	w.wantConditions(second, "False ResourceConflict", "False NotDeployed", "False IngressPending", "False ResourceConflict")
+	want := fmt.Sprintf("spec.resource %s belongs to the older SecuredMCPServer %s/a; want another resource here, or that one changed or deleted", second.Spec.Resource, w.namespace)
+	if got := message(second, "Accepted"); got != want {
+		t.Errorf("message %q, want %q", got, want)
+	}
+	w.settle(first)
+	w.wantConditions(first, "True Accepted", "True Available", "True Exposed", "True Ready")
+
+	t.Run("and the younger takes over when the older goes", func(t *testing.T) {
+		w := w.in(t)
+		w.delete(first)
+		w.settle(second)
+		w.wantConditions(second, "True Accepted", "False Progressing", "False IngressPending", "False Progressing")
+	})
+}
+
+func TestServerThatLosesItsResourceKeepsServing(t *testing.T) {
+	w := newWorld(t)
+	older, younger := w.ready("a"), w.ready("b")
+	w.update(older, func() { older.Spec.Resource = younger.Spec.Resource })
+	w.settle(younger)
+	w.wantConditions(younger, "False ResourceConflict", "True Available", "True Exposed", "False ResourceConflict")
+	if !w.exists(named(younger, &networkingv1.Ingress{})) || younger.Status.Revision == "" {
+		t.Error("the younger server was taken down")
+	}
+}
+
+func TestWhatTheAPIServerRefusesIsSaidInItsWords(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.update(s, func() {
+		s.Spec.Title = "changed too"
+		s.Spec.Workload.Resources.Requests = quantities("memory", "2Gi")
+		s.Spec.Workload.Resources.Limits = quantities("memory", "1Gi")
+	})
+	result := w.settle(s)
+	w.wantConditions(s, "True Accepted", "False ChildRejected", "True Exposed", "False ChildRejected")
+	want := `the API server refused Deployment: Deployment.apps "a" is invalid: spec.template.spec.containers[0].resources.requests: Invalid value: "2Gi": must be less than or equal to memory limit of 1Gi`
+	if got := message(s, "Available"); got != want {
+		t.Errorf("message %q, want %q", got, want)
+	}
+	if result.RequeueAfter != time.Minute {
+		t.Errorf("tries again after %s, want a minute", result.RequeueAfter)
+	}
+	w.update(s, func() { s.Spec.Workload.Resources = v1alpha1.Resources{} })
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+}
+
+func TestRefusedIngressIsNotExposed(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.update(s, func() { s.Spec.Exposure.Ingress.Annotations = map[string]string{"not a key": "x"} })
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "False IngressRejected", "False IngressRejected")
+	if got := message(s, "Exposed"); !strings.Contains(got, `metadata.annotations: Invalid value: "not a key"`) {
+		t.Errorf("message %q, want the API server's words", got)
+	}
+}
+
+func strangersDeployment() *appsv1.Deployment {
+	labels := map[string]string{"app": "theirs"}
+	return &appsv1.Deployment{Spec: appsv1.DeploymentSpec{
+		Selector: &metav1.LabelSelector{MatchLabels: labels},
+		Template: corev1.PodTemplateSpec{
+			ObjectMeta: metav1.ObjectMeta{Labels: labels},
+			Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "theirs", Image: "theirs"}}},
+		},
+	}}
+}
+
+func strangersIngress() *networkingv1.Ingress {
+	return &networkingv1.Ingress{Spec: networkingv1.IngressSpec{DefaultBackend: &networkingv1.IngressBackend{
+		Service: &networkingv1.IngressServiceBackend{Name: "theirs", Port: networkingv1.ServiceBackendPort{Number: 80}},
+	}}}
+}

@@ -1,0 +1,143 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/go-logr/logr"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
+)
+
+const (
+	// firstRetry and lastRetry bound the pause after a failed pass, which
+	// doubles with every failure in a row.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 5 * time.Minute
+	// passTimeout ends a pass that hangs, for example on a cache that does not
+	// see what was written.
+	passTimeout = time.Minute
+	// shutdownTimeout lets passes end that are under way, within the
+	// terminationGracePeriodSeconds of the operator's own pods.
+	shutdownTimeout = 20 * time.Second
+	// probeTimeout is less than a kubelet waits for an answer.
+	probeTimeout = 500 * time.Millisecond
+)
+
+// Run reconciles until ctx ends. It returns an error when the operator cannot
+// start, cannot stop in time, or loses its leadership.
+func Run(ctx context.Context, cfg *rest.Config, o Options) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	ctrl.SetLogger(logr.FromSlogHandler(o.Logger.Handler()))
+	klog.SetSlogLogger(o.Logger)
+	mgr, err := newManager(ctx, cfg, o)
+	if err != nil {
+		return err
+	}
+	o.Logger.Info("starting", "runtimeImage", o.RuntimeImage, "leaderElection", o.LeaderElect)
+	return mgr.Start(ctx)
+}
+
+func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager, error) {
+	scheme, err := newScheme()
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(pace(cfg), ctrl.Options{
+		Scheme:                        scheme,
+		Cache:                         controllers.CacheOptions(),
+		Client:                        controllers.ClientOptions(),
+		HealthProbeBindAddress:        o.HealthProbeBindAddress,
+		Metrics:                       metrics(o.MetricsBindAddress),
+		LeaderElection:                o.LeaderElect,
+		LeaderElectionID:              LeaderElectionID,
+		LeaderElectionNamespace:       o.LeaderElectionNamespace,
+		LeaderElectionReleaseOnCancel: true, // the process ends right after
+		GracefulShutdownTimeout:       new(shutdownTimeout),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("creating the manager: %w", err)
+	}
+	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
+		return nil, fmt.Errorf("indexing resources: %w", err)
+	}
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(controllers.FieldOwner), o.RuntimeImage)
+	if err := reconciler.SetupWithManager(mgr, controllerOptions(o)); err != nil {
+		return nil, fmt.Errorf("setting up the controller: %w", err)
+	}
+	return mgr, addProbes(mgr)
+}
+
+// newScheme knows the kinds that are watched and written, and no others.
+func newScheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{
+		v1alpha1.AddToScheme, corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme,
+	} {
+		if err := add(scheme); err != nil {
+			return nil, err
+		}
+	}
+	return scheme, nil
+}
+
+func controllerOptions(o Options) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: o.MaxConcurrentReconciles,
+		ReconciliationTimeout:   passTimeout,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
+	}
+}
+
+// pace leaves it to the API server's priority and fairness to slow the operator
+// down; the client's own limit of 20 requests a second would make a GitOps sync
+// of a thousand servers take minutes.
+func pace(cfg *rest.Config) *rest.Config {
+	paced := rest.CopyConfig(cfg)
+	paced.QPS = -1
+	return paced
+}
+
+func metrics(address string) metricsserver.Options {
+	return metricsserver.Options{
+		BindAddress:    address,
+		SecureServing:  true,
+		FilterProvider: filters.WithAuthenticationAndAuthorization,
+	}
+}
+
+// addProbes has /healthz answer while the process works, and /readyz when the
+// caches that this replica uses have filled. One that waits for leadership uses
+// none and is ready.
+func addProbes(mgr ctrl.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return err
+	}
+	return mgr.AddReadyzCheck("caches", func(r *http.Request) error {
+		ctx, cancel := context.WithTimeout(r.Context(), probeTimeout)
+		defer cancel()
+		if !mgr.GetCache().WaitForCacheSync(ctx) {
+			return errors.New("the caches have not filled")
+		}
+		return nil
+	})
+}

@@ -1,0 +1,89 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+)
+
+// refusedPeriod is how often to try again what the API server refused: no watch
+// reports that a quota or an admission policy has changed.
+const refusedPeriod = time.Minute
+
+// applyChildren makes the children as they should be, and writes nothing where
+// they are.
+func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
+	for i := range s.children {
+		c := &s.children[i]
+		err := r.settle(ctx, s, c)
+		switch {
+		case err == nil:
+		case namespaceEnds(err):
+			return nil // and the server with it
+		case refused(err) && !another(err):
+			s.refused[c.kind] = err
+			s.again = refusedPeriod
+		default:
+			return fmt.Errorf("applying %s: %w", c.kind, err)
+		}
+	}
+	return nil
+}
+
+func (r *Reconciler) settle(ctx context.Context, s *scope, c *child) error {
+	if !c.wanted {
+		return r.remove(ctx, s, c)
+	}
+	if c.exists() {
+		if current, err := c.current(); current || err != nil {
+			return err
+		}
+	}
+	if err := r.client.Apply(ctx, c.configuration(), client.ForceOwnership); err != nil {
+		return err
+	}
+	log.FromContext(ctx).Info("applied", "kind", c.kind)
+	return nil
+}
+
+// remove deletes a child that is no longer wanted, if it is ours.
+func (r *Reconciler) remove(ctx context.Context, s *scope, c *child) error {
+	if !c.exists() || !metav1.IsControlledBy(c.live, s.server) || !c.live.GetDeletionTimestamp().IsZero() {
+		return nil
+	}
+	uid := c.live.GetUID()
+	err := r.client.Delete(ctx, c.live, client.Preconditions{UID: &uid})
+	if err == nil {
+		log.FromContext(ctx).Info("deleted", "kind", c.kind)
+	}
+	return client.IgnoreNotFound(err)
+}
+
+// refused tells whether the API server has judged the object and said no: its
+// validation, an admission policy, a quota. Trying again soon does not help, and
+// a person has to know.
+func refused(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err)
+}
+
+// another tells that the object is not the one that was read: it went, and
+// another of its name came. The next pass sees which.
+func another(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return false
+	}
+	return slices.ContainsFunc(status.Status().Details.Causes, func(c metav1.StatusCause) bool { return c.Field == "metadata.uid" })
+}
+
+func namespaceEnds(err error) bool {
+	return apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}

@@ -1,0 +1,66 @@
+package controllers
+
+import (
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
+)
+
+// CacheOptions has the cache hold what the operator made and nothing else of the
+// cluster, and of that only what the reconciler reads.
+func CacheOptions() cache.Options {
+	ours := labels.SelectorFromSet(labels.Set{desired.LabelManagedBy: desired.ManagedBy})
+	child := cache.ByObject{Label: ours, Transform: trimChild}
+	return cache.Options{
+		ByObject: map[client.Object]cache.ByObject{
+			&v1alpha1.SecuredMCPServer{}: {Transform: cache.TransformStripManagedFields()},
+			&corev1.ServiceAccount{}:     child,
+			&corev1.ConfigMap{}:          child,
+			&corev1.Service{}:            child,
+			&appsv1.Deployment{}:         child,
+			&networkingv1.Ingress{}:      child,
+			&corev1.Pod{}:                {Label: ours, Transform: trimPod},
+		},
+	}
+}
+
+// ClientOptions has reads wait until the cache has what the operator wrote
+// itself, so that no pass decides on a state that an earlier one has changed.
+func ClientOptions() client.Options {
+	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}}
+}
+
+// trimChild drops the field ownership of others. Ours is how a pass knows
+// whether there is anything to write.
+func trimChild(in any) (any, error) {
+	o, ok := in.(client.Object)
+	if !ok {
+		return in, nil
+	}
+	o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool { return !appliedByUs(e) }))
+	return o, nil
+}
+
+func appliedByUs(e metav1.ManagedFieldsEntry) bool {
+	return e.Manager == FieldOwner && e.Operation == metav1.ManagedFieldsOperationApply
+}
+
+// trimPod keeps identity, node and status: there are many pods.
+func trimPod(in any) (any, error) {
+	p, ok := in.(*corev1.Pod)
+	if !ok {
+		return in, nil
+	}
+	p.ManagedFields = nil
+	p.Spec = corev1.PodSpec{NodeName: p.Spec.NodeName}
+	return p, nil
+}

@@ -1,0 +1,158 @@
+package desired
+
+import (
+	"cmp"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/render"
+)
+
+const (
+	// DefaultReplicas is the number of pods when spec.workload.replicas is not
+	// given.
+	DefaultReplicas = 2
+	// ContainerName is the name of the runtime's container.
+	ContainerName = "runtime"
+	// AnnotationConfigRevision on a pod makes the kubelet refresh the pod's
+	// volumes at once, because the pod changed. It is never in the template: a
+	// new configuration must not restart pods.
+	AnnotationConfigRevision = "securedmcp.dev/config-revision"
+
+	portHTTP    = "http"
+	portAdmin   = "admin"
+	httpPort    = 8080
+	adminPort   = 9090
+	nonRootUser = 65532
+
+	configDir    = "/etc/securedmcp/config"
+	volumeConfig = "config"
+	volumeCA     = "issuer-ca"
+
+	// gracePeriodSeconds is more than the runtime needs to drain.
+	gracePeriodSeconds = 30
+	// revisionHistory is enough to roll back by hand; the default of 10 is ten
+	// ReplicaSets for every server.
+	revisionHistory = 3
+)
+
+// Deployment runs the runtime under restricted Pod Security. Its template names
+// the ConfigMap and says nothing of what is in it, so that a new configuration
+// does not restart pods.
+func Deployment(s *v1alpha1.SecuredMCPServer, defaultImage string) *appsv1ac.DeploymentApplyConfiguration {
+	return appsv1ac.Deployment(s.Name, s.Namespace).
+		WithLabels(labels(s)).
+		WithOwnerReferences(owner(s)).
+		WithSpec(appsv1ac.DeploymentSpec().
+			WithReplicas(Replicas(s)).
+			WithRevisionHistoryLimit(revisionHistory).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(s))).
+			WithStrategy(appsv1ac.DeploymentStrategy().
+				WithType(appsv1.RollingUpdateDeploymentStrategyType).
+				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
+					WithMaxSurge(intstr.FromInt32(1)).
+					WithMaxUnavailable(intstr.FromInt32(0)))).
+			WithTemplate(corev1ac.PodTemplateSpec().
+				WithLabels(labels(s)).
+				WithSpec(pod(s, defaultImage))))
+}
+
+// Replicas returns the number of pods that s asks for.
+func Replicas(s *v1alpha1.SecuredMCPServer) int32 {
+	if r := s.Spec.Workload.Replicas; r != nil {
+		return *r
+	}
+	return DefaultReplicas
+}
+
+func pod(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.PodSpecApplyConfiguration {
+	return corev1ac.PodSpec().
+		WithServiceAccountName(s.Name).
+		WithAutomountServiceAccountToken(false).
+		WithEnableServiceLinks(false).
+		WithTerminationGracePeriodSeconds(gracePeriodSeconds).
+		WithSecurityContext(corev1ac.PodSecurityContext().
+			WithRunAsNonRoot(true).
+			WithRunAsUser(nonRootUser).
+			WithRunAsGroup(nonRootUser).
+			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
+		WithTopologySpreadConstraints(corev1ac.TopologySpreadConstraint().
+			WithMaxSkew(1).
+			WithTopologyKey(corev1.LabelHostname).
+			WithWhenUnsatisfiable(corev1.ScheduleAnyway).
+			WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(s)))).
+		WithContainers(container(s, defaultImage)).
+		WithVolumes(volumes(s)...)
+}
+
+func container(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.ContainerApplyConfiguration {
+	workload := &s.Spec.Workload
+	needs := requirements(workload.Resources)
+	c := corev1ac.Container().
+		WithName(ContainerName).
+		WithImage(cmp.Or(workload.Image, defaultImage)).
+		WithArgs(
+			"--config", configDir+"/"+ConfigKey,
+			"--listen", ":"+strconv.Itoa(httpPort),
+			"--admin-listen", ":"+strconv.Itoa(adminPort)).
+		WithEnv(corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(goMemoryLimit(needs))).
+		WithPorts(port(portHTTP, httpPort), port(portAdmin, adminPort)).
+		WithReadinessProbe(get("/readyz").WithPeriodSeconds(1).WithTimeoutSeconds(2).WithFailureThreshold(3)).
+		WithLivenessProbe(get("/healthz").WithPeriodSeconds(10).WithTimeoutSeconds(5).WithFailureThreshold(3)).
+		WithResources(needs).
+		WithTerminationMessagePolicy(corev1.TerminationMessageFallbackToLogsOnError).
+		WithSecurityContext(corev1ac.SecurityContext().
+			WithAllowPrivilegeEscalation(false).
+			WithReadOnlyRootFilesystem(true).
+			WithRunAsNonRoot(true).
+			WithCapabilities(corev1ac.Capabilities().WithDrop("ALL"))).
+		WithVolumeMounts(mounts(s)...)
+	if workload.ImagePullPolicy != "" {
+		c.WithImagePullPolicy(corev1.PullPolicy(workload.ImagePullPolicy))
+	}
+	return c
+}
+
+func port(name string, number int32) *corev1ac.ContainerPortApplyConfiguration {
+	return corev1ac.ContainerPort().WithName(name).WithContainerPort(number).WithProtocol(corev1.ProtocolTCP)
+}
+
+func get(path string) *corev1ac.ProbeApplyConfiguration {
+	return corev1ac.Probe().WithHTTPGet(corev1ac.HTTPGetAction().WithPath(path).WithPort(intstr.FromString(portAdmin)))
+}
+
+// volumes are mounted as directories: the kubelet never updates single files.
+func volumes(s *v1alpha1.SecuredMCPServer) []*corev1ac.VolumeApplyConfiguration {
+	config := corev1ac.Volume().WithName(volumeConfig).
+		WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(s.Name))
+	ref := s.Spec.Tokens.CABundleRef
+	if ref == nil {
+		return []*corev1ac.VolumeApplyConfiguration{config}
+	}
+	key := render.CABundleKey(ref)
+	// Not optional: without it the runtime would have nobody to trust.
+	ca := corev1ac.Volume().WithName(volumeCA).
+		WithConfigMap(corev1ac.ConfigMapVolumeSource().
+			WithName(ref.Name).
+			WithOptional(false).
+			WithItems(corev1ac.KeyToPath().WithKey(key).WithPath(key)))
+	return []*corev1ac.VolumeApplyConfiguration{config, ca}
+}
+
+func mounts(s *v1alpha1.SecuredMCPServer) []*corev1ac.VolumeMountApplyConfiguration {
+	mount := func(name, path string) *corev1ac.VolumeMountApplyConfiguration {
+		return corev1ac.VolumeMount().WithName(name).WithMountPath(path).WithReadOnly(true)
+	}
+	config := mount(volumeConfig, configDir)
+	if s.Spec.Tokens.CABundleRef == nil {
+		return []*corev1ac.VolumeMountApplyConfiguration{config}
+	}
+	return []*corev1ac.VolumeMountApplyConfiguration{config, mount(volumeCA, render.IssuerCADir)}
+}

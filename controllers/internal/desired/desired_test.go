@@ -1,0 +1,164 @@
+package desired_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/yaml"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
+	"github.com/securedmcp/operator/test/golden"
+)
+
+const defaultImage = "ghcr.io/securedmcp/runtime:1.2.3"
+
+func TestObjectsOfTheSample(t *testing.T) {
+	s := sample(t)
+	objects := map[string]any{
+		"serviceaccount": desired.ServiceAccount(s),
+		"configmap":      desired.ConfigMap(s, []byte("{}\n")),
+		"service":        desired.Service(s),
+		"deployment":     desired.Deployment(s, defaultImage),
+		"ingress":        desired.Ingress(s),
+	}
+	for kind, object := range objects {
+		t.Run(kind, func(t *testing.T) { compare(t, kind, object) })
+	}
+}
+
+func TestDeploymentOfAWorkloadWithEveryField(t *testing.T) {
+	s := sample(t)
+	s.Spec.Tokens = v1alpha1.Tokens{}
+	s.Spec.Workload = v1alpha1.Workload{
+		Replicas:        ptr.To[int32](5),
+		Image:           "registry.example.com/own:1",
+		ImagePullPolicy: v1alpha1.PullAlways,
+		Resources: v1alpha1.Resources{
+			Requests: map[string]resource.Quantity{"cpu": resource.MustParse("0.5")},
+			Limits:   map[string]resource.Quantity{"memory": resource.MustParse("1Gi"), "ephemeral-storage": resource.MustParse("10Mi")},
+		},
+	}
+	compare(t, "deployment-every-field", desired.Deployment(s, defaultImage))
+}
+
+func TestIngressOfAResourceWithoutAPath(t *testing.T) {
+	s := sample(t)
+	s.Spec.Resource = "https://MCP.example.com:8443"
+	s.Spec.Exposure.Ingress.ClassName = ""
+	s.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/b": "2", "example.com/a": "1"}
+	compare(t, "ingress-without-path", desired.Ingress(s))
+}
+
+func TestNoIngressUnlessAskedFor(t *testing.T) {
+	s := sample(t)
+	s.Spec.Exposure.Ingress = nil
+	if got := desired.Ingress(s); got != nil {
+		t.Errorf("got %v, want nil", got)
+	}
+}
+
+// A new configuration must reach the pods without restarting them, so nothing
+// that only the runtime cares about may show in the template.
+func TestTheConfigurationDoesNotShowInTheDeployment(t *testing.T) {
+	before := desired.Deployment(sample(t), defaultImage)
+	s := sample(t)
+	s.Spec.Title, s.Spec.Issuer, s.Spec.Resource = "other", "https://other.example.com", "https://other.example.com/x"
+	s.Spec.Audience, s.Spec.Scopes, s.Spec.RequiredScopes = "other", s.Spec.Scopes[:1], nil
+	s.Spec.Tools, s.Spec.Upstreams = nil, nil
+	if diff := cmp.Diff(manifest(t, before), manifest(t, desired.Deployment(s, defaultImage))); diff != "" {
+		t.Errorf("Deployment (-before +after):\n%s", diff)
+	}
+}
+
+func TestResourceDefaultsGiveWayToWhatIsGiven(t *testing.T) {
+	type list = map[string]resource.Quantity
+	tests := map[string]struct {
+		given             v1alpha1.Resources
+		requests, limits  string
+		wantGoMemoryLimit string
+	}{
+		"nothing given": {
+			v1alpha1.Resources{},
+			"cpu=10m memory=32Mi", "memory=128Mi", "120795930",
+		},
+		"a memory request above the default limit raises the limit": {
+			v1alpha1.Resources{Requests: list{"memory": resource.MustParse("1Gi")}},
+			"cpu=10m memory=1Gi", "memory=1Gi", "966367620",
+		},
+		"a memory limit below the default request lowers the request": {
+			v1alpha1.Resources{Limits: list{"memory": resource.MustParse("16Mi")}},
+			"cpu=10m memory=16Mi", "memory=16Mi", "15099480",
+		},
+		"a cpu limit below the default request lowers the request": {
+			v1alpha1.Resources{Limits: list{"cpu": resource.MustParse("5m")}},
+			"cpu=5m memory=32Mi", "cpu=5m memory=128Mi", "120795930",
+		},
+		"what is given and contradicts itself stays for the API server to refuse": {
+			v1alpha1.Resources{Requests: list{"memory": resource.MustParse("2Gi")}, Limits: list{"memory": resource.MustParse("1Gi")}},
+			"cpu=10m memory=2Gi", "memory=1Gi", "966367620",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := sample(t)
+			s.Spec.Workload.Resources = test.given
+			container := desired.Deployment(s, defaultImage).Spec.Template.Spec.Containers[0]
+			if got := quantities(*container.Resources.Requests); got != test.requests {
+				t.Errorf("requests %q, want %q", got, test.requests)
+			}
+			if got := quantities(*container.Resources.Limits); got != test.limits {
+				t.Errorf("limits %q, want %q", got, test.limits)
+			}
+			if got := *container.Env[0].Value; *container.Env[0].Name != "GOMEMLIMIT" || got != test.wantGoMemoryLimit {
+				t.Errorf("%s=%s, want GOMEMLIMIT=%s", *container.Env[0].Name, got, test.wantGoMemoryLimit)
+			}
+		})
+	}
+}
+
+func quantities(list corev1.ResourceList) string {
+	out := ""
+	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {
+		if q, ok := list[name]; ok {
+			if out != "" {
+				out += " "
+			}
+			out += string(name) + "=" + q.String()
+		}
+	}
+	return out
+}
+
+func sample(t *testing.T) *v1alpha1.SecuredMCPServer {
+	t.Helper()
+	raw, err := os.ReadFile("../../../config/samples/billing-tools.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := new(v1alpha1.SecuredMCPServer)
+	if err := yaml.UnmarshalStrict(raw, s); err != nil {
+		t.Fatal(err)
+	}
+	s.UID = "11111111-2222-3333-4444-555555555555"
+	return s
+}
+
+func compare(t *testing.T, name string, object any) {
+	t.Helper()
+	golden.Compare(t, filepath.Join("testdata", name+".yaml"), manifest(t, object))
+}
+
+func manifest(t *testing.T, object any) []byte {
+	t.Helper()
+	raw, err := yaml.Marshal(object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raw
+}

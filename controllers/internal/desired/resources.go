@@ -1,0 +1,65 @@
+package desired
+
+import (
+	"strconv"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+const (
+	defaultCPURequest    = "10m"
+	defaultMemoryRequest = "32Mi"
+	defaultMemoryLimit   = "128Mi"
+
+	// goMemoryPercent of the memory limit is for the Go runtime; the rest is
+	// for what the kernel accounts to the container beside it.
+	goMemoryPercent = 90
+)
+
+// requirements fills in what r leaves open. A default gives way to what is
+// given: it is never a request above a limit.
+func requirements(r v1alpha1.Resources) *corev1ac.ResourceRequirementsApplyConfiguration {
+	requests, limits := resourceList(r.Requests), resourceList(r.Limits)
+	cpu := resource.MustParse(defaultCPURequest)
+	if limit, ok := limits[corev1.ResourceCPU]; ok && cpu.Cmp(limit) > 0 {
+		cpu = limit
+	}
+	setDefault(requests, corev1.ResourceCPU, cpu)
+
+	memory := resource.MustParse(defaultMemoryRequest)
+	if limit, ok := limits[corev1.ResourceMemory]; ok && memory.Cmp(limit) > 0 {
+		memory = limit
+	}
+	setDefault(requests, corev1.ResourceMemory, memory)
+
+	limit := resource.MustParse(defaultMemoryLimit)
+	if request := requests[corev1.ResourceMemory]; request.Cmp(limit) > 0 {
+		limit = request
+	}
+	setDefault(limits, corev1.ResourceMemory, limit)
+	return corev1ac.ResourceRequirements().WithRequests(requests).WithLimits(limits)
+}
+
+// goMemoryLimit is the value of GOMEMLIMIT, in bytes, for these requirements.
+func goMemoryLimit(r *corev1ac.ResourceRequirementsApplyConfiguration) string {
+	limit := (*r.Limits)[corev1.ResourceMemory]
+	return strconv.FormatInt(limit.Value()/100*goMemoryPercent, 10)
+}
+
+func resourceList(in map[string]resource.Quantity) corev1.ResourceList {
+	out := make(corev1.ResourceList, len(in)+1)
+	for name, quantity := range in {
+		out[corev1.ResourceName(name)] = quantity
+	}
+	return out
+}
+
+func setDefault(list corev1.ResourceList, name corev1.ResourceName, quantity resource.Quantity) {
+	if _, ok := list[name]; !ok {
+		list[name] = quantity
+	}
+}

@@ -1,0 +1,174 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/render"
+)
+
+// cause is why pods are not there or not ready, as a condition says it.
+type cause struct{ reason, message string }
+
+// obstacle returns what keeps the Deployment from having all its pods ready, or
+// nil if nothing is known to. The words are those of whoever saw it, without
+// what changes from one attempt to the next: pod names, back-off times.
+func (r *Reconciler) obstacle(ctx context.Context, s *scope, d *appsv1.Deployment) (*cause, error) {
+	pods, err := r.pods(ctx, s.server)
+	if err != nil {
+		return nil, err
+	}
+	causes := forbidden(d)
+	starting := false
+	for i := range pods {
+		if !pods[i].DeletionTimestamp.IsZero() {
+			continue
+		}
+		causes = append(causes, podCauses(&pods[i])...)
+		starting = starting || isStarting(&pods[i])
+	}
+	if len(causes) == 0 && starting {
+		return r.missingCABundle(ctx, s.server)
+	}
+	if len(causes) == 0 {
+		return nil, nil
+	}
+	return new(slices.MinFunc(causes, compareCauses)), nil
+}
+
+// forbidden reports that pods cannot even be created: quota, Pod Security, an
+// admission policy.
+func forbidden(d *appsv1.Deployment) []cause {
+	for _, c := range d.Status.Conditions {
+		if c.Type == appsv1.DeploymentReplicaFailure && c.Status == corev1.ConditionTrue {
+			return []cause{{v1alpha1.ReasonPodsForbidden, "pods cannot be created: " + withoutPodName(c.Message)}}
+		}
+	}
+	return nil
+}
+
+// withoutPodName cuts the generated name of a pod from `pods "x-1-2" is
+// forbidden: why`, since every attempt has another.
+func withoutPodName(message string) string {
+	if _, why, ok := strings.Cut(message, " is forbidden: "); ok {
+		return why
+	}
+	return message
+}
+
+func podCauses(p *corev1.Pod) []cause {
+	var causes []cause
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {
+			causes = append(causes, cause{v1alpha1.ReasonUnschedulable, "no node takes a pod: " + c.Message})
+		}
+	}
+	for i := range p.Status.ContainerStatuses {
+		if c := containerCause(&p.Status.ContainerStatuses[i]); c != nil {
+			causes = append(causes, *c)
+		}
+	}
+	return causes
+}
+
+func containerCause(c *corev1.ContainerStatus) *cause {
+	if c.Ready {
+		return nil
+	}
+	if w := c.State.Waiting; w != nil {
+		switch w.Reason {
+		case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError":
+			return &cause{v1alpha1.ReasonImagePullFailed, pullMessage(c.Image, w.Message)}
+		case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+			return &cause{v1alpha1.ReasonContainerConfigInvalid, "the container cannot be started: " + w.Message}
+		}
+	}
+	if exit := cmp.Or(c.State.Terminated, c.LastTerminationState.Terminated); exit != nil {
+		return &cause{v1alpha1.ReasonCrashLooping, exitMessage(exit)}
+	}
+	if c.State.Running != nil {
+		return &cause{v1alpha1.ReasonNotReady, "the runtime runs and is not ready: its log and /configz on its admin port say why"}
+	}
+	return nil
+}
+
+// pullMessage takes the underlying error out of "Back-off pulling image: ...",
+// so that back-off and attempt read the same.
+func pullMessage(image, message string) string {
+	if _, detail, ok := strings.Cut(message, "ErrImagePull: "); ok {
+		message = detail
+	}
+	if message == "" || strings.HasPrefix(message, "Back-off pulling image") {
+		return fmt.Sprintf("the image %s cannot be pulled", image)
+	}
+	return fmt.Sprintf("the image %s cannot be pulled: %s", image, message)
+}
+
+func exitMessage(exit *corev1.ContainerStateTerminated) string {
+	what := fmt.Sprintf("the runtime exits with code %d", exit.ExitCode)
+	if exit.Reason != "" && exit.Reason != "Error" && exit.Reason != "Completed" {
+		what += " (" + exit.Reason + ")"
+	}
+	if said := strings.TrimSpace(exit.Message); said != "" {
+		what += ": " + lastLine(said)
+	}
+	return what
+}
+
+func lastLine(s string) string {
+	return s[strings.LastIndexByte(s, '\n')+1:]
+}
+
+// isStarting tells whether a kubelet has the pod and has not created its
+// container: it prepares volumes, network and image.
+func isStarting(p *corev1.Pod) bool {
+	return slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
+		return c.State.Waiting != nil && c.State.Waiting.Reason == "ContainerCreating"
+	})
+}
+
+// missingCABundle looks for the one volume that the operator does not make. The
+// kubelet tells of missing volumes in events only.
+func (r *Reconciler) missingCABundle(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*cause, error) {
+	ref := server.Spec.Tokens.CABundleRef
+	if ref == nil {
+		return nil, nil
+	}
+	var cm corev1.ConfigMap
+	err := r.live.Get(ctx, client.ObjectKey{Namespace: server.Namespace, Name: ref.Name}, &cm)
+	if apierrors.IsNotFound(err) {
+		return &cause{v1alpha1.ReasonCABundleMissing, fmt.Sprintf("the pods wait for ConfigMap %s, which spec.tokens.caBundleRef names and which does not exist", ref.Name)}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	key := render.CABundleKey(ref)
+	if _, ok := cm.Data[key]; ok {
+		return nil, nil
+	}
+	if _, ok := cm.BinaryData[key]; ok {
+		return nil, nil
+	}
+	return &cause{v1alpha1.ReasonCABundleMissing, fmt.Sprintf("the pods wait for key %s of ConfigMap %s, which spec.tokens.caBundleRef names and which does not exist", key, ref.Name)}, nil
+}
+
+// causeOrder puts first what a person has to see to first.
+var causeOrder = []string{
+	v1alpha1.ReasonPodsForbidden, v1alpha1.ReasonUnschedulable, v1alpha1.ReasonImagePullFailed,
+	v1alpha1.ReasonContainerConfigInvalid, v1alpha1.ReasonCrashLooping, v1alpha1.ReasonNotReady,
+}
+
+func compareCauses(a, b cause) int {
+	return cmp.Or(
+		cmp.Compare(slices.Index(causeOrder, a.reason), slices.Index(causeOrder, b.reason)),
+		cmp.Compare(a.message, b.message))
+}

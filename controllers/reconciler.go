@@ -1,0 +1,90 @@
+package controllers
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/client-go/tools/events"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// FieldOwner is the field manager of everything the operator writes.
+const FieldOwner = "securedmcp-operator"
+
+// Reconciler makes one SecuredMCPServer true.
+type Reconciler struct {
+	client client.Client
+	// live reads past the cache, which holds only what the operator made.
+	live   client.Reader
+	events events.EventRecorder
+	// image is the runtime image of servers that name none.
+	image string
+}
+
+// NewReconciler returns a Reconciler that reads through c, whose cache
+// CacheOptions describes and whose resource index IndexResources added, and
+// through live, which has no cache. image is the runtime image of servers that
+// name none.
+func NewReconciler(c client.Client, live client.Reader, recorder events.EventRecorder, image string) *Reconciler {
+	return &Reconciler{client: client.WithFieldOwner(c, FieldOwner), live: live, events: recorder, image: image}
+}
+
+// SetupWithManager lists what wakes the reconciler.
+func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, opts controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("securedmcpserver").
+		WithOptions(opts).
+		For(&v1alpha1.SecuredMCPServer{}).
+		Owns(&corev1.ServiceAccount{}).
+		Owns(&corev1.ConfigMap{}).
+		Owns(&corev1.Service{}).
+		Owns(&appsv1.Deployment{}).
+		Owns(&networkingv1.Ingress{}).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(serverOfPod), builder.WithPredicates(podChangedVisibly)).
+		Watches(&v1alpha1.SecuredMCPServer{}, rivals(r.client)).
+		Complete(r)
+}
+
+// Reconcile runs one pass.
+func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	server := new(v1alpha1.SecuredMCPServer)
+	if err := r.client.Get(ctx, req.NamespacedName, server); err != nil {
+		return reconcile.Result{}, client.IgnoreNotFound(err)
+	}
+	if !server.DeletionTimestamp.IsZero() {
+		return reconcile.Result{}, nil // owner references take the children along
+	}
+	s := newScope(server)
+	err := r.runPhases(ctx, s)
+	if err != nil {
+		s.stumble(err)
+	} else {
+		s.finish()
+	}
+	return s.result(err, r.report(ctx, s))
+}
+
+func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
+	for _, phase := range []func(context.Context, *scope) error{
+		r.acceptSpec,      // can the spec be served?           -> Accepted
+		r.applyChildren,   // server-side apply desired.*
+		r.announceConfig,  // have the kubelets refresh volumes
+		r.observeServed,   // what do the pods get?             -> url, revision
+		r.observeWorkload, // are the replicas available?       -> Available
+		r.observeExposure, // has the Ingress an address?       -> Exposed
+	} {
+		if err := phase(ctx, s); err != nil {
+			return err
+		}
+	}
+	return nil
+}

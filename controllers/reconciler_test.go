@@ -1,0 +1,251 @@
+package controllers_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// allChildren are the writes of a first pass, the status included.
+var allChildren = []string{
+	"PATCH configmaps/a", "PATCH deployments/a", "PATCH ingresses/a",
+	"PATCH securedmcpservers/a/status", "PATCH serviceaccounts/a", "PATCH services/a",
+}
+
+func TestFirstPassMakesTheChildrenAndSaysWhatIsMissing(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	w.create(s)
+	w.settle(s)
+	w.wantWrites(allChildren...)
+	w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "False Progressing")
+
+	cm := named(s, &corev1.ConfigMap{})
+	w.read(cm)
+	served, err := config.Decode([]byte(cm.Data["config.json"]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if served.Resource != s.Spec.Resource {
+		t.Errorf("the ConfigMap serves %s, want %s", served.Resource, s.Spec.Resource)
+	}
+	got := s.Status
+	got.Conditions = nil
+	want := v1alpha1.SecuredMCPServerStatus{
+		ObservedGeneration:  1,
+		URL:                 "https://" + w.namespace + ".example.com/a",
+		ResourceMetadataURL: "https://" + w.namespace + ".example.com/.well-known/oauth-protected-resource/a",
+		Revision:            config.Revision([]byte(cm.Data["config.json"])),
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+func TestAvailableDeploymentAndAddressedIngressMakeItReady(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	if want := "https://" + w.namespace + ".example.com/a"; s.Status.URL != want {
+		t.Errorf("url %s, want %s", s.Status.URL, want)
+	}
+}
+
+func TestUnchangedServerCausesNoWrites(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	// Spellings that the API server rewrites are no differences either.
+	s.Spec.Workload.Resources.Requests = quantities("cpu", "0.05", "memory", "0.1Gi")
+	s.Spec.Workload.Resources.Limits = quantities("cpu", "1000m", "memory", "1024Mi")
+	s.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/a": "1", "example.com/empty": ""}
+	w.create(s)
+	w.settle(s)
+	w.makeAvailable(s)
+	w.makeExposed(s)
+	w.pod(s, "1", corev1.PodStatus{})
+	w.settle(s)
+	w.writes.take()
+
+	t.Run("in further passes", func(t *testing.T) {
+		w := w.in(t)
+		for range 3 {
+			w.settle(s)
+		}
+		w.wantWrites()
+	})
+	t.Run("after an operator restart", func(t *testing.T) {
+		w := w.in(t)
+		w.stop()
+		w.operator = startOperator(t)
+		w.settle(s)
+		w.wantWrites()
+	})
+}
+
+func TestWhatOthersAddIsLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	d := named(s, &appsv1.Deployment{})
+	w.update(d, func() {
+		// As kubectl rollout restart does.
+		d.Spec.Template.Annotations = map[string]string{"kubectl.kubernetes.io/restartedAt": "2026-08-01T00:00:00Z"}
+		d.Labels["team"] = "billing"
+	})
+	w.settle(s)
+	w.wantWrites()
+	w.read(d)
+	if d.Labels["team"] != "billing" || d.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] == "" {
+		t.Errorf("labels %v, template annotations %v: the additions are gone", d.Labels, d.Spec.Template.Annotations)
+	}
+}
+
+func TestHandEditsOfChildrenAreHealed(t *testing.T) {
+	tests := map[string]struct {
+		object client.Object
+		edit   func(o client.Object)
+		write  string
+	}{
+		"another image": {
+			&appsv1.Deployment{}, func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "evil" }, "PATCH deployments/a",
+		},
+		"a removed security context": {
+			&appsv1.Deployment{}, func(o client.Object) { o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].SecurityContext = nil }, "PATCH deployments/a",
+		},
+		"another scale": {
+			&appsv1.Deployment{}, func(o client.Object) { o.(*appsv1.Deployment).Spec.Replicas = new(int32(7)) }, "PATCH deployments/a",
+		},
+		"another config": {
+			&corev1.ConfigMap{}, func(o client.Object) { o.(*corev1.ConfigMap).Data["config.json"] = "{}" }, "PATCH configmaps/a",
+		},
+		"no config": {
+			&corev1.ConfigMap{}, func(o client.Object) { o.(*corev1.ConfigMap).Data = nil }, "PATCH configmaps/a",
+		},
+		"another selector": {
+			&corev1.Service{}, func(o client.Object) { o.(*corev1.Service).Spec.Selector = map[string]string{"app": "evil"} }, "PATCH services/a",
+		},
+		"another host": {
+			&networkingv1.Ingress{}, func(o client.Object) { o.(*networkingv1.Ingress).Spec.Rules[0].Host = "evil.example.com" }, "PATCH ingresses/a",
+		},
+		"no TLS": {
+			&networkingv1.Ingress{}, func(o client.Object) { o.(*networkingv1.Ingress).Spec.TLS = nil }, "PATCH ingresses/a",
+		},
+		"a mounted token": {
+			&corev1.ServiceAccount{}, func(o client.Object) { o.(*corev1.ServiceAccount).AutomountServiceAccountToken = new(true) }, "PATCH serviceaccounts/a",
+		},
+		"no owner": {
+			&corev1.Service{}, func(o client.Object) { o.SetOwnerReferences(nil) }, "PATCH services/a",
+		},
+		"a missing label": {
+			&corev1.ServiceAccount{}, func(o client.Object) { delete(o.GetLabels(), "app.kubernetes.io/name") }, "PATCH serviceaccounts/a",
+		},
+	}
+	w := newWorld(t)
+	s := w.ready("a")
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := w.in(t)
+			o := named(s, test.object)
+			w.read(o)
+			before := essence(o)
+			w.update(o, func() { test.edit(o) })
+			w.settle(s)
+			w.wantWrites(test.write)
+			w.read(o)
+			if diff := cmp.Diff(before, essence(o)); diff != "" {
+				t.Errorf("object (-before +healed):\n%s", diff)
+			}
+			w.settle(s)
+			w.wantWrites()
+		})
+	}
+}
+
+func TestDeletedChildrenComeBack(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &networkingv1.Ingress{}, &appsv1.Deployment{}} {
+		o := named(s, o)
+		w.delete(o)
+		w.settle(s)
+		if !w.exists(o) {
+			t.Errorf("%T is still gone", o)
+		}
+	}
+}
+
+// The cache holds what has our label. A child that lost it must not be taken for
+// missing, nor for a stranger's.
+func TestChildWithoutOurLabelIsFoundAgain(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	cm := named(s, &corev1.ConfigMap{})
+	w.read(cm)
+	uid := cm.UID
+	delete(cm.Labels, "app.kubernetes.io/managed-by")
+	if err := w.person.Update(t.Context(), cm); err != nil {
+		t.Fatal(err)
+	}
+	w.eventually("the cache drops the ConfigMap", func() bool {
+		return w.cached.Get(t.Context(), client.ObjectKeyFromObject(cm), &corev1.ConfigMap{}) != nil
+	})
+	w.settle(s)
+	w.read(cm)
+	if cm.UID != uid || cm.Labels["app.kubernetes.io/managed-by"] != "securedmcp-operator" {
+		t.Errorf("uid %s, labels %v; want %s with our label back", cm.UID, cm.Labels, uid)
+	}
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+}
+
+func TestIngressGoesWhenNoLongerAskedFor(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.update(s, func() { s.Spec.Exposure.Ingress = nil })
+	w.settle(s)
+	w.wantWrites("DELETE ingresses/a", "PATCH securedmcpservers/a/status")
+	if w.exists(named(s, &networkingv1.Ingress{})) {
+		t.Error("the Ingress is still there")
+	}
+	w.wantConditions(s, "True Accepted", "True Available", "True ClusterLocal", "True Ready")
+	w.settle(s)
+	w.wantWrites()
+}
+
+func TestScaledToZeroIsNotAvailable(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.update(s, func() { s.Spec.Workload.Replicas = new(int32(0)) })
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "False ScaledToZero", "True Exposed", "False ScaledToZero")
+}
+
+func TestDeletedServerIsLeftToGarbageCollection(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Finalizers = []string{"example.com/keep"}
+	w.create(s)
+	w.settle(s)
+	if err := w.person.Delete(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	w.read(s)
+	w.seen(s)
+	w.writes.take()
+	w.delete(named(s, &corev1.Service{}))
+	if _, err := w.reconciler.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s)}); err != nil {
+		t.Error(err)
+	}
+	w.wantWrites()
+
+	w.read(s)
+	s.Finalizers = nil
+	if err := w.person.Update(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,85 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	v1alpha1ac "github.com/securedmcp/operator/api/applyconfiguration/api/v1alpha1"
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// report writes the status if it changed, and after that, if Ready changed, one
+// event.
+func (r *Reconciler) report(ctx context.Context, s *scope) error {
+	if equality.Semantic.DeepEqual(s.server.Status, s.status) {
+		return nil
+	}
+	err := r.client.Status().Apply(ctx, statusConfiguration(s), client.ForceOwnership)
+	if apierrors.IsNotFound(err) {
+		return nil // deleted meanwhile
+	}
+	if err != nil {
+		return fmt.Errorf("writing status: %w", err)
+	}
+	r.record(s)
+	return nil
+}
+
+func statusConfiguration(s *scope) *v1alpha1ac.SecuredMCPServerApplyConfiguration {
+	status := v1alpha1ac.SecuredMCPServerStatus()
+	if s.status.ObservedGeneration > 0 {
+		status.WithObservedGeneration(s.status.ObservedGeneration)
+	}
+	if s.status.Revision != "" {
+		status.WithRevision(s.status.Revision).WithURL(s.status.URL).WithResourceMetadataURL(s.status.ResourceMetadataURL)
+	}
+	for _, c := range s.status.Conditions {
+		status.WithConditions(metav1ac.Condition().
+			WithType(c.Type).
+			WithStatus(c.Status).
+			WithReason(c.Reason).
+			WithMessage(c.Message).
+			WithObservedGeneration(c.ObservedGeneration).
+			WithLastTransitionTime(c.LastTransitionTime))
+	}
+	return v1alpha1ac.SecuredMCPServer(s.server.Name, s.server.Namespace).WithUID(s.server.UID).WithStatus(status)
+}
+
+// record tells of a change of Ready. The first sight of a server that merely has
+// to start is no news.
+func (r *Reconciler) record(s *scope) {
+	before := meta.FindStatusCondition(s.server.Status.Conditions, v1alpha1.ConditionReady)
+	now := meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionReady)
+	if before == nil && (now.Reason == v1alpha1.ReasonProgressing || now.Reason == v1alpha1.ReasonReconciling) {
+		return
+	}
+	if before != nil && before.Status == now.Status && before.Reason == now.Reason {
+		return
+	}
+	kind := corev1.EventTypeNormal
+	if now.Status == metav1.ConditionFalse && now.Reason != v1alpha1.ReasonProgressing {
+		kind = corev1.EventTypeWarning
+	}
+	r.events.Eventf(s.server, nil, kind, now.Reason, "Reconcile", "%s", eventNote(now.Message))
+}
+
+// eventNote bounds a note to the 1024 bytes that the events API allows.
+func eventNote(message string) string {
+	const most = 1024
+	if len(message) <= most {
+		return message
+	}
+	cut := []rune(message)
+	for len(string(cut)) > most-len("…") {
+		cut = cut[:len(cut)-1]
+	}
+	return string(cut) + "…"
+}

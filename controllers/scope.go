@@ -1,0 +1,118 @@
+package controllers
+
+import (
+	"errors"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// conditionTypes are all conditions but Ready, in the order in which Ready looks
+// at them.
+var conditionTypes = []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed}
+
+// scope is what one pass knows and decides about one server.
+type scope struct {
+	// server is as the cache has it and is not changed.
+	server *v1alpha1.SecuredMCPServer
+	// status becomes the server's status at the end of the pass.
+	status v1alpha1.SecuredMCPServerStatus
+	// config is the encoded RuntimeConfig of an accepted spec. It is nil when
+	// the spec is not accepted: then nothing is applied, and what was accepted
+	// last keeps serving.
+	config []byte
+	// children are the objects of an accepted spec.
+	children []child
+	// refused says by kind of child why the API server did not take it.
+	refused map[string]error
+	// invalid is set when only an edit of the spec helps.
+	invalid error
+	// again is when to look again at what no watch reports; 0 is never.
+	again time.Duration
+}
+
+func newScope(server *v1alpha1.SecuredMCPServer) *scope {
+	s := &scope{server: server, status: *server.Status.DeepCopy(), refused: map[string]error{}}
+	for _, condition := range append(conditionTypes, v1alpha1.ConditionReady) {
+		if meta.FindStatusCondition(s.status.Conditions, condition) == nil {
+			s.unknown(condition, v1alpha1.ReasonReconciling, "not observed yet")
+		}
+	}
+	return s
+}
+
+func (s *scope) yes(condition, reason, message string) {
+	s.set(condition, metav1.ConditionTrue, reason, message)
+}
+
+func (s *scope) no(condition, reason, message string) {
+	s.set(condition, metav1.ConditionFalse, reason, message)
+}
+
+func (s *scope) unknown(condition, reason, message string) {
+	s.set(condition, metav1.ConditionUnknown, reason, message)
+}
+
+func (s *scope) set(condition string, status metav1.ConditionStatus, reason, message string) {
+	meta.SetStatusCondition(&s.status.Conditions, metav1.Condition{
+		Type:               condition,
+		Status:             status,
+		Reason:             reason,
+		Message:            bounded(message),
+		ObservedGeneration: s.server.Generation,
+	})
+}
+
+// finish decides Ready after a pass in which every phase had its say.
+func (s *scope) finish() {
+	s.status.ObservedGeneration = s.server.Generation
+	for _, condition := range conditionTypes {
+		c := meta.FindStatusCondition(s.status.Conditions, condition)
+		if c.Status != metav1.ConditionTrue {
+			s.set(v1alpha1.ConditionReady, c.Status, c.Reason, c.Message)
+			return
+		}
+	}
+	s.yes(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "the spec is accepted, and the server is available and exposed")
+}
+
+// stumble has the conditions that no pass could decide so far say why. What
+// earlier passes decided stays: an API server that has a bad moment makes no
+// server less ready.
+func (s *scope) stumble(err error) {
+	if apierrors.IsConflict(err) {
+		return // somebody else was quicker, and the next pass sees it
+	}
+	for i := range s.status.Conditions {
+		if c := &s.status.Conditions[i]; c.Reason == v1alpha1.ReasonReconciling {
+			s.unknown(c.Type, c.Reason, "trying again after: "+err.Error())
+		}
+	}
+}
+
+// result tells the queue what helps: an edit (terminal), time, or trying again.
+func (s *scope) result(errs ...error) (reconcile.Result, error) {
+	if err := errors.Join(errs...); err != nil {
+		return reconcile.Result{}, err
+	}
+	if s.invalid != nil {
+		return reconcile.Result{}, reconcile.TerminalError(s.invalid)
+	}
+	return reconcile.Result{RequeueAfter: s.again}, nil
+}
+
+// maxMessage is far below what the API allows: messages are for people.
+const maxMessage = 2048
+
+// bounded cuts what others wrote, such as an API server's list of complaints.
+func bounded(message string) string {
+	if runes := []rune(message); len(runes) > maxMessage {
+		return string(runes[:maxMessage-1]) + "…"
+	}
+	return message
+}

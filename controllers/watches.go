@@ -1,0 +1,99 @@
+package controllers
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
+)
+
+// resourceIndex finds servers by what they claim.
+const resourceIndex = "spec.resource"
+
+// IndexResources adds the index that finds two servers with the same resource.
+func IndexResources(ctx context.Context, indexer client.FieldIndexer) error {
+	return indexer.IndexField(ctx, &v1alpha1.SecuredMCPServer{}, resourceIndex, func(o client.Object) []string {
+		return []string{claim(o.(*v1alpha1.SecuredMCPServer))}
+	})
+}
+
+// claim is spec.resource in the form in which equal URIs are equal strings:
+// scheme and host in lower case (RFC 3986 section 6.2.2.1), without the
+// scheme's default port (section 6.2.3).
+func claim(s *v1alpha1.SecuredMCPServer) string {
+	u, err := url.Parse(s.Spec.Resource)
+	if err != nil {
+		return s.Spec.Resource
+	}
+	u.Host = strings.ToLower(u.Host)
+	if port := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; port != "" {
+		u.Host = strings.TrimSuffix(u.Host, port)
+	}
+	return u.String()
+}
+
+// rivals wakes the servers with the same resource when one comes, goes, or
+// claims another.
+func rivals(c client.Client) handler.EventHandler {
+	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
+	wake := func(ctx context.Context, q queue, o client.Object) {
+		server := o.(*v1alpha1.SecuredMCPServer)
+		var same v1alpha1.SecuredMCPServerList
+		if err := c.List(ctx, &same, client.MatchingFields{resourceIndex: claim(server)}); err != nil {
+			log.FromContext(ctx).Error(err, "listing servers with the same resource")
+			return
+		}
+		for i := range same.Items {
+			if key := client.ObjectKeyFromObject(&same.Items[i]); key != client.ObjectKeyFromObject(server) {
+				q.Add(reconcile.Request{NamespacedName: key})
+			}
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, q queue) { wake(ctx, q, e.Object) },
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { wake(ctx, q, e.Object) },
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
+			before, now := e.ObjectOld.(*v1alpha1.SecuredMCPServer), e.ObjectNew.(*v1alpha1.SecuredMCPServer)
+			if claim(before) != claim(now) || before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() {
+				wake(ctx, q, before)
+				wake(ctx, q, now)
+			}
+		},
+	}
+}
+
+// serverOfPod maps a pod to its server by label: its owner is a ReplicaSet.
+func serverOfPod(_ context.Context, o client.Object) []reconcile.Request {
+	name := o.GetLabels()[desired.LabelInstance]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
+}
+
+// podChangedVisibly lets only those updates through that a pass could do
+// something with.
+var podChangedVisibly = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, now := e.ObjectOld.(*corev1.Pod), e.ObjectNew.(*corev1.Pod)
+		return before.Spec.NodeName != now.Spec.NodeName ||
+			before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() ||
+			!equality.Semantic.DeepEqual(before.Annotations, now.Annotations) ||
+			before.Status.Phase != now.Status.Phase ||
+			!equality.Semantic.DeepEqual(podCauses(before), podCauses(now)) ||
+			isStarting(before) != isStarting(now)
+	},
+}

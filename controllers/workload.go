@@ -1,0 +1,64 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// observeWorkload decides Available: the Deployment says whether, and what
+// stands in the way of its pods says why not.
+func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
+	for _, kind := range []string{kindServiceAccount, kindConfigMap, kindService, kindDeployment} {
+		if err := s.refused[kind]; err != nil {
+			s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonChildRejected, fmt.Sprintf("the API server refused %s: %v", kind, err))
+			return nil
+		}
+	}
+	var d appsv1.Deployment
+	if err := r.own(ctx, s.server, &d); err != nil {
+		return fmt.Errorf("reading Deployment: %w", err)
+	}
+	if d.UID == "" {
+		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonNotDeployed, "there is no Deployment: no spec has been accepted")
+		return nil
+	}
+	obstacle, err := r.obstacle(ctx, s, &d)
+	if err != nil {
+		return fmt.Errorf("looking for what holds pods up: %w", err)
+	}
+	judge(s, &d, obstacle)
+	return nil
+}
+
+// judge sets Available from what the Deployment says; obstacle, if any, is why
+// not all is well.
+func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
+	available := deploymentCondition(d, appsv1.DeploymentAvailable) == corev1.ConditionTrue
+	replicas := *d.Spec.Replicas
+	switch {
+	case replicas == 0:
+		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonScaledToZero, "spec.workload.replicas is 0: nothing is served")
+	case available && obstacle == nil:
+		s.yes(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, "the replicas are available")
+	case available:
+		s.yes(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, "the replicas are available, yet another pod is held up: "+obstacle.message)
+	case obstacle != nil:
+		s.no(v1alpha1.ConditionAvailable, obstacle.reason, obstacle.message)
+	default:
+		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonProgressing, "waiting for the replicas to become ready")
+	}
+}
+
+func deploymentCondition(d *appsv1.Deployment, t appsv1.DeploymentConditionType) corev1.ConditionStatus {
+	i := slices.IndexFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool { return c.Type == t })
+	if i < 0 {
+		return corev1.ConditionUnknown
+	}
+	return d.Status.Conditions[i].Status
+}

@@ -1,0 +1,87 @@
+package controllers_test
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+)
+
+func TestTroubleShowsInAvailable(t *testing.T) {
+	waiting := func(reason, message string) corev1.PodStatus {
+		return corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+			Name: "runtime", Image: runtimeImage, ImageID: "x",
+			State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
+		}}}
+	}
+	const noBundle = "the pods wait for ConfigMap issuer-ca, which spec.tokens.caBundleRef names and which does not exist"
+	tests := map[string]struct {
+		pods            []corev1.PodStatus
+		bundle          *corev1.ConfigMap
+		condition, text string
+	}{
+		"nothing known": {nil, nil, "False Progressing", "waiting for the replicas to become ready"},
+		"no CA bundle":  {[]corev1.PodStatus{waiting("ContainerCreating", "")}, nil, "False CABundleMissing", noBundle},
+		"a CA bundle without the key": {
+			[]corev1.PodStatus{waiting("ContainerCreating", "")},
+			&corev1.ConfigMap{Data: map[string]string{"other": "x"}},
+			"False CABundleMissing", "the pods wait for key ca.crt of ConfigMap issuer-ca, which spec.tokens.caBundleRef names and which does not exist",
+		},
+		"a CA bundle": {
+			[]corev1.PodStatus{waiting("ContainerCreating", "")},
+			&corev1.ConfigMap{Data: map[string]string{"ca.crt": "x"}},
+			"False Progressing", "waiting for the replicas to become ready",
+		},
+		"a binary CA bundle": {
+			[]corev1.PodStatus{waiting("ContainerCreating", "")},
+			&corev1.ConfigMap{BinaryData: map[string][]byte{"ca.crt": {'x'}}},
+			"False Progressing", "waiting for the replicas to become ready",
+		},
+		"an image that is not there, beside a pod that starts": {
+			[]corev1.PodStatus{waiting("ContainerCreating", ""), waiting("ErrImagePull", "not found")},
+			nil,
+			"False ImagePullFailed", "the image " + runtimeImage + " cannot be pulled: not found",
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.server("a")
+			w.create(s)
+			w.settle(s)
+			if test.bundle != nil {
+				test.bundle.Name, test.bundle.Namespace = "issuer-ca", w.namespace
+				w.create(test.bundle)
+			}
+			for i, status := range test.pods {
+				w.pod(s, string(rune('x'+i)), status)
+			}
+			w.settle(s)
+			if got := conditions(s)["Available"]; got != test.condition {
+				t.Errorf("Available is %s, want %s", got, test.condition)
+			}
+			if got := message(s, "Available"); got != test.text {
+				t.Errorf("message %q, want %q", got, test.text)
+			}
+		})
+	}
+}
+
+// Old pods serve while an update is held up: available, and not all is well.
+func TestHeldUpUpdateDoesNotTakeAvailabilityAway(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	d := named(s, &appsv1.Deployment{})
+	w.updateStatus(d, func() {
+		d.Status.Conditions = append(d.Status.Conditions, appsv1.DeploymentCondition{
+			Type: appsv1.DeploymentReplicaFailure, Status: corev1.ConditionTrue, Reason: "FailedCreate",
+			Message: `pods "a-1" is forbidden: violates PodSecurity "restricted:latest"`,
+		})
+	})
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	want := `the replicas are available, yet another pod is held up: pods cannot be created: violates PodSecurity "restricted:latest"`
+	if got := message(s, "Available"); got != want {
+		t.Errorf("message %q, want %q", got, want)
+	}
+}

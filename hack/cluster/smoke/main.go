@@ -1,0 +1,70 @@
+// Smoke is the workload of smoke.sh: a server that tells what it sees of a request and of its network.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	if len(os.Args) > 1 {
+		fmt.Println("smoke") // something for "kubectl exec" to run
+		return
+	}
+	http.HandleFunc("/", echo)
+	http.HandleFunc("/fetch", fetch)
+	http.HandleFunc("/lookup", lookup)
+	http.HandleFunc("/stream", stream)
+	srv := &http.Server{Addr: ":8080", ReadHeaderTimeout: 5 * time.Second}
+	log.Fatal(srv.ListenAndServe())
+}
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	host, _ := os.Hostname()
+	json.NewEncoder(w).Encode(map[string]any{"pod": host, "host": r.Host, "path": r.URL.Path, "header": r.Header}) //nolint:errcheck // the client has gone
+}
+
+// lookup answers with the addresses of ?name= as the pod's own DNS gives them.
+func lookup(w http.ResponseWriter, r *http.Request) {
+	addrs, err := net.DefaultResolver.LookupHost(r.Context(), r.URL.Query().Get("name"))
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	fmt.Fprintln(w, addrs)
+}
+
+// fetch answers with what a GET of ?url= gives: the status or the error.
+func fetch(w http.ResponseWriter, r *http.Request) {
+	req, err := http.NewRequestWithContext(r.Context(), http.MethodGet, r.URL.Query().Get("url"), http.NoBody)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	resp, err := http.DefaultClient.Do(req) //nolint:gosec // fetching what the test asks for is its purpose
+	if err != nil {
+		fmt.Fprintln(w, err)
+		return
+	}
+	resp.Body.Close() //nolint:errcheck // read only
+	fmt.Fprintln(w, resp.Status)
+}
+
+// stream sends two events a second apart: a proxy that buffers delivers them together.
+func stream(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no")
+	for i := range 2 {
+		fmt.Fprintf(w, "data: %d\n\n", i)
+		http.NewResponseController(w).Flush() //nolint:errcheck // the client has gone
+		select {
+		case <-r.Context().Done():
+		case <-time.After(time.Second):
+		}
+	}
+}

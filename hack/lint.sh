@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Lints Go (golangci-lint with the kube-api-linter inside), shell, and the import rules' own rules. Called by "make lint".
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+linter=$PWD/bin/tools/golangci-lint
+
+say() { printf '\n-- %s\n' "$*"; }
+
+say "import rules"
+hack/verify-depguard.sh
+
+say "Go: the operator, the runtime and the command line"
+hack/progress.sh linting "$linter" run --allow-serial-runners ./...
+
+# The package that embeds Kubernetes is left out: the linters would analyze all of it for a screen of our own code.
+say "Go: the local cluster's tools"
+cd hack/cluster
+mapfile -t packages < <(go list -f '{{.Dir}}' ./... | grep -v '/kube$' | sed "s|^$PWD|.|")
+../progress.sh linting "$linter" run --allow-serial-runners --config ../../.golangci.yaml "${packages[@]}"
+cd ../..
+
+say "shell"
+hack/apt.sh shellcheck
+mapfile -t scripts < <(git ls-files --cached --others --exclude-standard -- '*.sh' .ci/run)
+shellcheck --external-sources --severity=warning "${scripts[@]}"
+echo "${#scripts[@]} scripts"

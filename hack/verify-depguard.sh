@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Shows that every depguard rule of .golangci.yaml refuses what it is there for and lets pass what is needed: the linter
+# runs on a tree of one-line packages, each at the path of a real one, with one import that is wrong or right there.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+linter=$PWD/bin/tools/golangci-lint
+module=github.com/securedmcp/operator
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+cases=0
+
+# package FOLDER [IMPORT] writes a package at the path of a real one.
+package() {
+	local name=p$cases
+	mkdir -p "$scratch/$1"
+	{
+		echo "package $(basename -- "$1")"
+		[ -z "${2:-}" ] || echo "import _ \"$2\""
+	} >"$scratch/$1/$name.go"
+	echo "$1/$name.go"
+}
+
+declare -A want # file -> the rule that must refuse it, or "none"
+refused() { cases=$((cases + 1)) && want[$(package "$2" "$3")]=$1; }
+allowed() { cases=$((cases + 1)) && want[$(package "$1" "$2")]=none; }
+
+# The packages of our own that the cases import.
+for folder in api/v1alpha1 api/applyconfiguration api/config/v1alpha1 controllers controllers/render runtime/app; do
+	package "$folder" >/dev/null
+done
+
+refused config-contract api/config/v1alpha1 github.com/google/jsonschema-go/jsonschema
+refused config-contract api/config/v1alpha1 k8s.io/apimachinery/pkg/types
+allowed api/config/v1alpha1 encoding/json
+refused config-compile api/config/compile k8s.io/apimachinery/pkg/types
+refused config-compile api/config/compile github.com/lestrrat-go/jwx/v2/jwt
+allowed api/config/compile "$module/api/config/v1alpha1"
+allowed api/config/compile github.com/google/jsonschema-go/jsonschema
+allowed api/config/compile github.com/yosida95/uritemplate/v3
+refused api-types api/v1alpha1 k8s.io/client-go/kubernetes
+refused api-types api/v1alpha1 k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1
+refused api-types api/v1alpha1 sigs.k8s.io/controller-runtime/pkg/scheme
+allowed api/v1alpha1 k8s.io/apimachinery/pkg/apis/meta/v1
+allowed api/v1alpha1 k8s.io/api/core/v1
+for pure in controllers/render controllers/internal/desired; do
+	refused pure-builders "$pure" context
+	refused pure-builders "$pure" sigs.k8s.io/controller-runtime/pkg/client
+	refused pure-builders "$pure" k8s.io/client-go/kubernetes
+	allowed "$pure" "$module/api/v1alpha1"
+	allowed "$pure" k8s.io/client-go/applyconfigurations/core/v1
+done
+for data_plane in runtime/app runtime/internal/authn cmd/runtime; do
+	refused runtime "$data_plane" k8s.io/apimachinery/pkg/types
+	refused runtime "$data_plane" sigs.k8s.io/yaml
+	refused runtime "$data_plane" "$module/api/v1alpha1"
+	refused runtime "$data_plane" "$module/api/applyconfiguration"
+	refused runtime "$data_plane" "$module/controllers"
+	refused runtime "$data_plane" "$module/controllers/render"
+	allowed "$data_plane" "$module/api/config/v1alpha1"
+	allowed "$data_plane" github.com/modelcontextprotocol/go-sdk/mcp
+done
+refused operator cmd/operator "$module/runtime/app"
+allowed cmd/operator "$module/controllers"
+allowed cmd/operator sigs.k8s.io/controller-runtime
+refused oauthtest test/oauthtest k8s.io/apimachinery/pkg/types
+refused oauthtest test/oauthtest sigs.k8s.io/yaml
+allowed test/oauthtest github.com/lestrrat-go/jwx/v2/jwt
+
+cp go.mod go.sum "$scratch"
+(cd "$scratch" && "$linter" run --allow-serial-runners --config "$OLDPWD/.golangci.yaml" --enable-only depguard --issues-exit-code 0 \
+	--output.text.path "$scratch/issues" --output.text.print-issued-lines=false --show-stats=false --uniq-by-line=false ./...)
+
+wrong=0
+for file in "${!want[@]}"; do
+	found=$(sed -n "s|^.*$file:.* not allowed from list '\([^']*\)'.*|\1|p" "$scratch/issues" | sort -u)
+	if [ "${found:-none}" != "${want[$file]}" ]; then
+		wrong=1
+		echo "depguard: $(dirname -- "$file") with $(grep -o '"[^"]*"' "$scratch/$file"): want rule ${want[$file]}, got ${found:-none}" >&2
+	fi
+done
+[ "$wrong" = 0 ] || exit 1
+for rule in $(sed -n '/^    depguard:$/,/^    [a-z]/s/^        \([a-z-]*\):$/\1/p' .golangci.yaml); do
+	if ! printf '%s\n' "${want[@]}" | grep -qx -- "$rule"; then
+		echo "depguard: no case shows that rule $rule refuses anything" >&2
+		exit 1
+	fi
+done
+echo "every depguard rule refuses what it should: $cases cases"

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Fails with the difference if a Go file is not formatted.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+difference=$(git ls-files --cached --others --exclude-standard -- '*.go' |
+	while read -r file; do [ ! -e "$file" ] || echo "$file"; done |
+	xargs -r "$(go env GOROOT)/bin/gofmt" -d)
+if [ -n "$difference" ]; then
+	printf '%s\n' "$difference"
+	echo 'not formatted: run "make fmt"' >&2
+	exit 1
+fi
+echo "every Go file is formatted"

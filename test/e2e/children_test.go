@@ -1,0 +1,160 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/hack/demo/measure"
+)
+
+// kinds are the children of a server: how to edit each by hand, and how to tell
+// that nobody did. Each has the server's name.
+func kinds(s *server) map[string]struct {
+	empty func() ctrlclient.Object
+	edit  func(ctrlclient.Object)
+	good  func(ctrlclient.Object) bool
+} {
+	return map[string]struct {
+		empty func() ctrlclient.Object
+		edit  func(ctrlclient.Object)
+		good  func(ctrlclient.Object) bool
+	}{
+		"Deployment": {
+			func() ctrlclient.Object { return new(appsv1.Deployment) },
+			func(o ctrlclient.Object) { *o.(*appsv1.Deployment).Spec.Replicas = 0 },
+			func(o ctrlclient.Object) bool { return *o.(*appsv1.Deployment).Spec.Replicas == 2 },
+		},
+		"Service": {
+			func() ctrlclient.Object { return new(corev1.Service) },
+			func(o ctrlclient.Object) { o.(*corev1.Service).Spec.Ports[0].Port = 8443 },
+			func(o ctrlclient.Object) bool {
+				return len(o.(*corev1.Service).Spec.Ports) == 1 && o.(*corev1.Service).Spec.Ports[0].Port == 80
+			},
+		},
+		"ConfigMap": {
+			func() ctrlclient.Object { return new(corev1.ConfigMap) },
+			func(o ctrlclient.Object) { o.(*corev1.ConfigMap).Data["config.json"] = "{}" },
+			func(o ctrlclient.Object) bool { return len(o.(*corev1.ConfigMap).Data["config.json"]) > len("{}") },
+		},
+		"Ingress": {
+			func() ctrlclient.Object { return new(networkingv1.Ingress) },
+			func(o ctrlclient.Object) { o.(*networkingv1.Ingress).Spec.Rules[0].Host = "other." + domain },
+			func(o ctrlclient.Object) bool {
+				rules := o.(*networkingv1.Ingress).Spec.Rules
+				return len(rules) == 1 && rules[0].Host == s.host
+			},
+		},
+		"ServiceAccount": {
+			func() ctrlclient.Object { return new(corev1.ServiceAccount) },
+			func(o ctrlclient.Object) { o.SetOwnerReferences(nil) },
+			func(o ctrlclient.Object) bool { return len(o.GetOwnerReferences()) == 1 },
+		},
+	}
+}
+
+func TestChildrenAreHealed(t *testing.T) {
+	t.Parallel()
+	s := newServer(t).start()
+	for kind, k := range kinds(s) {
+		t.Run(kind+" that was edited by hand", func(t *testing.T) {
+			object := k.empty()
+			if err := env.cluster.Get(t.Context(), s.key, object); err != nil {
+				t.Fatal(err)
+			}
+			if !k.good(object) {
+				t.Fatal("it is not good before the edit")
+			}
+			k.edit(object)
+			if err := env.cluster.Update(t.Context(), object); err != nil {
+				t.Fatal(err)
+			}
+			s.at(t).waitChild(kind, k.empty, k.good)
+		})
+		t.Run(kind+" that was deleted", func(t *testing.T) {
+			object := k.empty()
+			if err := env.cluster.Get(t.Context(), s.key, object); err != nil {
+				t.Fatal(err)
+			}
+			before := object.GetUID()
+			if err := env.cluster.Delete(t.Context(), object); err != nil {
+				t.Fatal(err)
+			}
+			s.at(t).waitChild(kind, k.empty, func(o ctrlclient.Object) bool { return o.GetUID() != before && k.good(o) })
+		})
+	}
+	s.wait("the Deployment to be available again", func(ctx context.Context) (bool, string, error) {
+		return env.cluster.RolledOut(ctx, s.key)
+	})
+}
+
+func (s *server) waitChild(kind string, empty func() ctrlclient.Object, good func(ctrlclient.Object) bool) {
+	s.t.Helper()
+	s.wait(kind+" to be as it should", func(ctx context.Context) (bool, string, error) {
+		object := empty()
+		if err := env.cluster.Get(ctx, s.key, object); err != nil {
+			return false, "it does not exist", ctrlclient.IgnoreNotFound(err)
+		}
+		return good(object), fmt.Sprintf("%s of UID %s is not", kind, object.GetUID()), nil
+	})
+}
+
+func (s *server) waitGone(object ctrlclient.Object) {
+	s.t.Helper()
+	s.wait(fmt.Sprintf("%T %s to be gone", object, object.GetName()), func(ctx context.Context) (bool, string, error) {
+		err := env.cluster.Get(ctx, ctrlclient.ObjectKeyFromObject(object), object)
+		if apierrors.IsNotFound(err) {
+			return true, "", nil
+		}
+		return false, "it is there", err
+	})
+}
+
+func TestDeletingAServerTakesItsChildrenAlong(t *testing.T) {
+	t.Parallel()
+	s := newServer(t).start()
+	var children []ctrlclient.Object
+	for _, k := range kinds(s) {
+		object := k.empty()
+		if err := env.cluster.Get(t.Context(), s.key, object); err != nil {
+			t.Fatal(err)
+		}
+		children = append(children, object)
+	}
+	if _, err := env.cluster.Kubectl(t.Context(), "-n", s.namespace, "delete", "smcp", serverName); err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range children {
+		s.waitGone(object)
+	}
+	s.wait("the pods to be gone", func(ctx context.Context) (bool, string, error) {
+		var pods corev1.PodList
+		err := env.cluster.List(ctx, &pods, ctrlclient.InNamespace(s.namespace))
+		return len(pods.Items) == 0, fmt.Sprintf("%d pods", len(pods.Items)), err
+	})
+}
+
+// eachReplica calls f with the revision that each pod enforces.
+func (s *server) eachReplica(f func(revision string)) {
+	s.t.Helper()
+	replicas, err := measure.Open(s.t.Context(), env.cluster, s.key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer replicas.Close()
+	for _, replica := range replicas {
+		config, err := replica.Config(s.t.Context())
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		f(config.Revision)
+	}
+}

@@ -1,0 +1,161 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+
+	coordinationv1 "k8s.io/api/coordination/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/hack/demo/client"
+
+	"github.com/securedmcp/operator/hack/demo/cluster"
+)
+
+// stream asks again and again, and remembers each status that came back.
+type stream struct {
+	mu     sync.Mutex
+	counts map[string]int
+	stop   context.CancelFunc
+	ended  sync.WaitGroup
+}
+
+// ask starts workers that call lookup_invoice until the stream is closed.
+func (s *server) ask(token string, workers int) *stream {
+	ctx, cancel := context.WithCancel(s.t.Context())
+	out := &stream{counts: map[string]int{}, stop: cancel}
+	probe := s.probe(token)
+	for range workers {
+		out.ended.Go(func() {
+			for ctx.Err() == nil {
+				answer, err := probe.CallTool(ctx, lookupTool, map[string]any{"invoiceId": "INV-2040"})
+				if ctx.Err() == nil {
+					out.count(answer, err)
+				}
+			}
+		})
+	}
+	s.t.Cleanup(func() { out.close() })
+	return out
+}
+
+func (s *stream) count(answer *client.Answer, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.counts[err.Error()]++
+		return
+	}
+	s.counts[fmt.Sprint(answer.Status)]++
+}
+
+// close ends the stream and returns how often each answer came.
+func (s *stream) close() map[string]int {
+	s.stop()
+	s.ended.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.counts
+}
+
+// total is how many answers came so far.
+func (s *stream) total() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum := 0
+	for _, n := range s.counts {
+		sum += n
+	}
+	return sum
+}
+
+func (s *server) checkOnly(what string, counts map[string]int, status int) {
+	s.t.Helper()
+	if len(counts) != 1 || counts[fmt.Sprint(status)] == 0 {
+		s.t.Errorf("%s: want status %d and nothing else, got %v", what, status, counts)
+	}
+	s.t.Logf("%s: %v", what, counts)
+}
+
+func TestNobodySeesThatAPodIsReplacedOrAConfigurationChanged(t *testing.T) {
+	t.Parallel()
+	s := newServer(t).start()
+	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
+
+	pods, err := env.cluster.Pods(t.Context(), s.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range pods {
+		if err := env.cluster.Delete(t.Context(), &pods[i]); err != nil {
+			t.Fatal(err)
+		}
+		s.waitReplaced(pods[i].UID)
+	}
+	token := s.token(readScope, writeScope)
+	original := s.manifest
+	s.apply(moveScope)
+	s.waitStatus(token, voidTool, http.StatusForbidden)
+	s.manifest = original
+	s.apply()
+	s.waitStatus(token, voidTool, http.StatusOK)
+	enough := known.total() + 20
+	s.wait("some more answers", func(context.Context) (bool, string, error) { return known.total() > enough, "", nil })
+
+	s.checkOnly("a client with a token", known.close(), http.StatusOK)
+	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+}
+
+func (s *server) waitReplaced(uid types.UID) {
+	s.t.Helper()
+	s.wait("the pod to be replaced", func(ctx context.Context) (bool, string, error) {
+		var all corev1.PodList
+		if err := env.cluster.List(ctx, &all, ctrlclient.InNamespace(s.namespace)); err != nil {
+			return false, "", err
+		}
+		if slices.ContainsFunc(all.Items, func(p corev1.Pod) bool { return p.UID == uid }) {
+			return false, "it is on its way out", nil
+		}
+		return env.cluster.RolledOut(ctx, s.key)
+	})
+}
+
+// Not parallel: for some seconds no change is made on this cluster.
+func TestAnotherOperatorTakesOver(t *testing.T) {
+	s := newServer(t).start()
+	token := s.token(readScope, writeScope)
+	before := leader(t)
+	pod := &corev1.Pod{ObjectMeta: objectMeta(cluster.OperatorNamespace, podOf(before))}
+	if err := env.cluster.Delete(t.Context(), pod, ctrlclient.GracePeriodSeconds(0)); err != nil {
+		t.Fatalf("deleting the leader %s: %v", before, err)
+	}
+	s.apply(moveScope)
+	s.waitStatus(token, voidTool, http.StatusForbidden)
+	if now := leader(t); now == before {
+		t.Errorf("the lease is still held by %s", before)
+	}
+	if err := awaitRollout(t.Context(), cluster.OperatorKey); err != nil {
+		t.Error(err)
+	}
+}
+
+// leader is the holder of the operator's lease.
+func leader(t *testing.T) string {
+	t.Helper()
+	var leases coordinationv1.LeaseList
+	if err := env.cluster.List(t.Context(), &leases, ctrlclient.InNamespace(cluster.OperatorNamespace)); err != nil {
+		t.Fatal(err)
+	}
+	if len(leases.Items) != 1 || leases.Items[0].Spec.HolderIdentity == nil {
+		t.Fatalf("want one lease that is held, got %d", len(leases.Items))
+	}
+	return *leases.Items[0].Spec.HolderIdentity
+}
