@@ -124,7 +124,7 @@ verify-dockerfile: ## Build the Dockerfile with buildah and compare with "make i
 
 .PHONY: bench
 bench: ## Run the benchmarks (BENCHTIME=2s each)
-	@go test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./test/bench/... ./runtime/...
+	@go test -timeout 30m -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./test/bench/... ./runtime/...
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz test for a while (FUZZTIME=20s each)

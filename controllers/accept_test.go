@@ -26,11 +26,12 @@ func TestInvalidEditKeepsTheLastAcceptedConfigServing(t *testing.T) {
 	w.read(d)
 	good, status := cm.DeepCopy(), s.Status.DeepCopy()
 
+	moved := "https://moved." + w.namespace + ".example.com"
 	// A cycle, which CEL does not see, together with edits that must not get through.
 	w.update(s, func() {
 		s.Spec.Scopes[0].Implies = []string{"invoices:write"}
 		s.Spec.RequiredScopes = nil
-		s.Spec.Resource = "https://moved.example.com"
+		s.Spec.Resource = moved
 		s.Spec.Workload.Replicas = new(int32(5))
 	})
 	_, err := w.reconcile(s)
@@ -61,7 +62,7 @@ func TestInvalidEditKeepsTheLastAcceptedConfigServing(t *testing.T) {
 		w.update(s, func() { s.Spec.Scopes[0].Implies = nil })
 		w.settle(s)
 		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
-		if s.Status.URL != "https://moved.example.com" || s.Status.Revision == status.Revision {
+		if s.Status.URL != moved || s.Status.Revision == status.Revision {
 			t.Errorf("status says revision %s at %s, want the new ones", s.Status.Revision, s.Status.URL)
 		}
 	})

@@ -142,7 +142,8 @@ type SecuredMCPServerSpec struct {
 // SecuredMCPServerStatus is what the operator last saw.
 type SecuredMCPServerStatus struct {
 	// conditions are Accepted, Available, Exposed and Ready. Ready is True when all of the others are, and otherwise carries the reason and
-	// message of the first that is not.
+	// message of the first that is not. Exposed says that the Ingress has an address; whether its certificate exists is not checked. All reasons
+	// are in docs/reference/conditions.md.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -21,17 +22,26 @@ import (
 	"github.com/securedmcp/operator/hack/demo/story"
 )
 
+// Not parallel: it installs the operator anew, as on a cluster that it knows
+// nothing of. The local cluster is known by the path of its kubeconfig.
 func TestTheDemoTellsItsStoryOnAnExistingCluster(t *testing.T) {
-	t.Parallel()
+	raw, err := os.ReadFile(env.cluster.Kubeconfig)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	if err := os.WriteFile(kubeconfig, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var out bytes.Buffer
 	options := story.FromEnvironment(func(name string) string {
-		return map[string]string{"DEMO_KUBECONFIG": os.Getenv("KUBECONFIG")}[name]
+		return map[string]string{"DEMO_KUBECONFIG": kubeconfig}[name]
 	}, &out)
 	if err := story.Run(t.Context(), options); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
 	for _, want := range []string{
-		"$ helm upgrade --install", "$ kubectl apply -f config/samples/billing-tools.yaml",
+		"the cluster pulls them by itself", "$ helm upgrade --install", "$ kubectl apply -f config/samples/billing-tools.yaml",
 		"< HTTP 401 Unauthorized", "< HTTP 403 Forbidden", `error="insufficient_scope"`, "resource=https://mcp.example.com/billing",
 		"code_challenge_method=S256", "✓ INV-2041 is void", "none was restarted", "refused after",
 	} {

@@ -14,7 +14,8 @@ import (
 // SecuredMCPServerStatus is what the operator last saw.
 type SecuredMCPServerStatusApplyConfiguration struct {
 	// conditions are Accepted, Available, Exposed and Ready. Ready is True when all of the others are, and otherwise carries the reason and
-	// message of the first that is not.
+	// message of the first that is not. Exposed says that the Ingress has an address; whether its certificate exists is not checked. All reasons
+	// are in docs/reference/conditions.md.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the metadata.generation that this status is about.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`

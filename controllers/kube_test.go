@@ -1,0 +1,71 @@
+package controllers_test
+
+import (
+	"cmp"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// makeAvailable does what the Deployment controller and the kubelet would do.
+func (w *world) makeAvailable(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	d := named(s, &appsv1.Deployment{})
+	w.updateStatus(d, func() {
+		d.Status = appsv1.DeploymentStatus{
+			ObservedGeneration: d.Generation, Replicas: 2, ReadyReplicas: 2, AvailableReplicas: 2, UpdatedReplicas: 2,
+			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, Reason: "MinimumReplicasAvailable"}},
+		}
+	})
+}
+
+// makeExposed does what an ingress controller would do.
+func (w *world) makeExposed(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	in := named(s, &networkingv1.Ingress{})
+	w.updateStatus(in, func() {
+		in.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{IP: "192.0.2.1"}}
+	})
+}
+
+// ready creates a server and makes it ready.
+func (w *world) ready(name string) *v1alpha1.SecuredMCPServer {
+	w.t.Helper()
+	s := w.server(name)
+	w.create(s)
+	w.settle(s)
+	w.makeAvailable(s)
+	w.makeExposed(s)
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.writes.take()
+	return s
+}
+
+// podTemplate returns a pod of s on a node.
+func (w *world) podTemplate(s *v1alpha1.SecuredMCPServer, suffix string) *corev1.Pod {
+	w.t.Helper()
+	d := named(s, &appsv1.Deployment{})
+	w.read(d)
+	p := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: s.Name + "-" + suffix, Namespace: s.Namespace, Labels: d.Spec.Template.Labels},
+		Spec:       d.Spec.Template.Spec,
+	}
+	p.Spec.NodeName = "node"
+	return p
+}
+
+// pod creates a pod of s as a ReplicaSet, the scheduler and the kubelet would.
+// It runs unless status says otherwise.
+func (w *world) pod(s *v1alpha1.SecuredMCPServer, suffix string, status corev1.PodStatus) *corev1.Pod {
+	w.t.Helper()
+	p := w.podTemplate(s, suffix)
+	status.Phase = cmp.Or(status.Phase, corev1.PodRunning)
+	w.create(p)
+	w.updateStatus(p, func() { p.Status = status })
+	return p
+}

@@ -1,0 +1,138 @@
+package controllers_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
+	"github.com/securedmcp/operator/test/kubetest"
+)
+
+// operator is the reconciler with a real cache in front of it, and a count of
+// what it writes.
+type operator struct {
+	cached     client.Client
+	reconciler *controllers.Reconciler
+	writes     *writes
+	stop       func()
+}
+
+// startOperator starts what cmd/operator starts, except that nothing wakes the
+// reconciler.
+func startOperator(t testing.TB) *operator {
+	t.Helper()
+	counted := new(writes)
+	cfg := kubetest.Config(t)
+	cfg.Wrap(counted.count)
+	mgr := newManager(t, cfg)
+	ctx, cancel := context.WithCancel(context.Background())
+	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
+		t.Fatal(err)
+	}
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("test"), runtimeImage)
+	stopped := make(chan error, 1)
+	go func() { stopped <- mgr.Start(ctx) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-stopped; err != nil {
+			t.Errorf("stopping the operator: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	if !mgr.GetCache().WaitForCacheSync(ctx) {
+		t.Fatal("the cache did not fill")
+	}
+	return &operator{cached: mgr.GetClient(), reconciler: reconciler, writes: counted, stop: stop}
+}
+
+func newManager(t testing.TB, cfg *rest.Config) ctrl.Manager {
+	t.Helper()
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme:  scheme(t),
+		Cache:   controllers.CacheOptions(),
+		Client:  controllers.ClientOptions(),
+		Metrics: metricsserver.Options{BindAddress: "0"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mgr
+}
+
+func scheme(t testing.TB) *runtime.Scheme {
+	t.Helper()
+	s := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// writes are the requests that change something, as the API server gets them.
+type writes struct {
+	sync.Mutex
+	requests []string
+	// failing is a write that the API server cannot do at the moment.
+	failing string
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func (w *writes) count(next http.RoundTripper) http.RoundTripper {
+	return roundTripper(func(r *http.Request) (*http.Response, error) {
+		if r.Method != http.MethodGet {
+			parts := strings.Split(r.URL.Path, "/")
+			write := r.Method + " " + strings.Join(parts[slices.Index(parts, "namespaces")+2:], "/")
+			w.Lock()
+			defer w.Unlock()
+			w.requests = append(w.requests, write)
+			if write == w.failing {
+				return internalError(r), nil
+			}
+		}
+		return next.RoundTrip(r)
+	})
+}
+
+// fail has one kind of write fail until the test says "".
+func (w *writes) fail(write string) {
+	w.Lock()
+	defer w.Unlock()
+	w.failing = write
+}
+
+func internalError(r *http.Request) *http.Response {
+	return &http.Response{
+		StatusCode: http.StatusInternalServerError, ProtoMajor: 1, ProtoMinor: 1, Request: r,
+		Header: http.Header{"Content-Type": []string{"application/json"}},
+		Body:   io.NopCloser(strings.NewReader(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"InternalError","code":500,"message":"range is full"}`)),
+	}
+}
+
+// take returns the writes since the last call, in the order of their names.
+// Events are left out: they are written in the background.
+func (w *writes) take() []string {
+	w.Lock()
+	defer w.Unlock()
+	taken := slices.DeleteFunc(w.requests, func(r string) bool { return strings.HasPrefix(r, "POST events") })
+	w.requests = nil
+	slices.Sort(taken)
+	return taken
+}
