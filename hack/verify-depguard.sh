@@ -37,6 +37,7 @@ refused config-compile api/config/compile k8s.io/apimachinery/pkg/types
 refused config-compile api/config/compile github.com/lestrrat-go/jwx/v2/jwt
 allowed api/config/compile "$module/api/config/v1alpha1"
 allowed api/config/compile github.com/google/jsonschema-go/jsonschema
+allowed api/config/compile github.com/google/cel-go/cel
 refused api-types api/v1alpha1 k8s.io/client-go/kubernetes
 refused api-types api/v1alpha1 k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1
 refused api-types api/v1alpha1 sigs.k8s.io/controller-runtime/pkg/scheme

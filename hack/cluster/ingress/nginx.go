@@ -46,7 +46,7 @@ func (n *nginx) apply(ctx context.Context, text []byte, certs map[string][]byte)
 		return err
 	}
 	next, current := filepath.Join(n.dir, "nginx.conf.next"), filepath.Join(n.dir, "nginx.conf")
-	if err := os.WriteFile(next, text, 0o644); err != nil { //nolint:gosec // holds no secret
+	if err := os.WriteFile(next, text, 0o644); err != nil {
 		return err
 	}
 	if out, err := exec.CommandContext(ctx, n.program, "-t", "-q", "-c", next).CombinedOutput(); err != nil {
@@ -77,7 +77,7 @@ func (n *nginx) startOrReload(conf string) error {
 	if n.process != nil {
 		return n.process.Signal(syscall.SIGHUP)
 	}
-	cmd := exec.Command(n.program, "-c", conf) //nolint:gosec,noctx // lives as long as we do; see stop
+	cmd := exec.Command(n.program, "-c", conf)
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting nginx: %w", err)

@@ -210,7 +210,7 @@ func (c *controller) serveHealth(ctx context.Context) {
 		}
 	})
 	srv := &http.Server{Addr: c.opts.Health, Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	context.AfterFunc(ctx, func() { srv.Close() }) //nolint:errcheck // we are ending
+	context.AfterFunc(ctx, func() { srv.Close() })
 	if err := srv.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		c.log.Error("serving health", "error", err)
 	}

@@ -102,7 +102,7 @@ func writeFile(path string, write func(io.Writer) error) (err error) {
 	}
 	defer func() {
 		if err != nil {
-			os.Remove(f.Name()) //nolint:errcheck // the first error is the one to tell
+			os.Remove(f.Name())
 		}
 	}()
 	if err := errors.Join(write(f), f.Chmod(0o644), f.Close()); err != nil {
