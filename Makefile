@@ -47,6 +47,10 @@ build: ## Build operator, runtime and securedmcp into bin/
 test: k8s ## Run all tests that need no cluster node: units, contracts, a real API server
 	@hack/test.sh
 
+.PHONY: conformance
+conformance: ## Run the official MCP conformance suites against the runtime (installs Node 22 with npm)
+	@test/conformance/run.sh
+
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Lint Go and shell code, the API types, and the lint rules themselves
 	@hack/lint.sh

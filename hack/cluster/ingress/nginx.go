@@ -77,7 +77,7 @@ func (n *nginx) startOrReload(conf string) error {
 	if n.process != nil {
 		return n.process.Signal(syscall.SIGHUP)
 	}
-	cmd := exec.Command(n.program, "-c", conf)
+	cmd := exec.Command(n.program, "-c", conf) //nolint:noctx // lives as long as we do; see stop
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting nginx: %w", err)

@@ -36,8 +36,7 @@ func LimitDepth(r *Responder) func(http.Handler) http.Handler {
 }
 
 func bodyRefusal(err error) Refusal {
-	var tooLarge *http.MaxBytesError
-	if errors.As(err, &tooLarge) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return Refusal{Status: http.StatusRequestEntityTooLarge, Error: "request_too_large", Reason: "request_too_large"}
 	}
 	return Refusal{Status: http.StatusBadRequest, Error: "invalid_request", Reason: "body_not_read"}

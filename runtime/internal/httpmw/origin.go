@@ -50,14 +50,14 @@ func answerPreflight(w http.ResponseWriter, req *http.Request, origin string) {
 	h := w.Header()
 	setOrigin(h, origin)
 	h.Set("Access-Control-Allow-Methods", corsMethods)
-	headers := corsHeaders
+	headers := []string{corsHeaders}
 	// Mcp-Param-* headers are named by tools, so they are allowed as asked for.
 	for name := range strings.SplitSeq(req.Header.Get("Access-Control-Request-Headers"), ",") {
 		if name = strings.TrimSpace(name); isParamHeader(name) {
-			headers += ", " + name
+			headers = append(headers, name)
 		}
 	}
-	h.Set("Access-Control-Allow-Headers", headers)
+	h.Set("Access-Control-Allow-Headers", strings.Join(headers, ", "))
 	h.Set("Access-Control-Max-Age", corsMaxAge)
 	w.WriteHeader(http.StatusNoContent)
 }
