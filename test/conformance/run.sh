@@ -15,10 +15,7 @@ install() {
 	local source=$here/suites/$1 folder
 	folder=$cache/$1-$(sha256sum "$source/package-lock.json" | cut -c1-16)
 	if [ ! -e "$folder/installed" ]; then
-		command -v npm >/dev/null || {
-			echo "missing: npm (Debian package npm)" >&2
-			return 1
-		}
+		command -v npm >/dev/null || "$root/hack/apt.sh" npm >&2
 		say "installing the conformance suite $1 with npm (half a minute the first time)" >&2
 		rm -rf -- "$cache/$1"-*
 		mkdir -p -- "$folder"
