@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 )
@@ -47,11 +49,30 @@ func (r *Reconciler) settle(ctx context.Context, s *scope, c *child) error {
 			return err
 		}
 	}
-	if err := r.client.Apply(ctx, c.configuration(), client.ForceOwnership); err != nil {
+	err := r.client.Apply(ctx, c.configuration(), client.ForceOwnership)
+	if apierrors.IsInvalid(err) && c.exists() {
+		err = r.overwrite(ctx, c, err)
+	}
+	if err != nil {
 		return err
 	}
 	log.FromContext(ctx).Info("applied", "kind", c.kind)
 	return nil
+}
+
+// overwrite replaces the lists of a child by ours. Applying merges lists by key:
+// after somebody has changed a Service's port number by hand, applying adds ours
+// beside theirs, and the API server refuses two ports of one name. If it refuses
+// this too, what it said first is the one to tell.
+func (r *Reconciler) overwrite(ctx context.Context, c *child, refusal error) error {
+	patch, err := json.Marshal(c.configuration())
+	if err != nil {
+		return err
+	}
+	if r.client.Patch(ctx, c.live, client.RawPatch(types.MergePatchType, patch)) != nil {
+		return refusal
+	}
+	return r.client.Apply(ctx, c.configuration(), client.ForceOwnership)
 }
 
 // remove deletes a child that is no longer wanted, if it is ours.

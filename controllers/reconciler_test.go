@@ -167,6 +167,25 @@ func TestHandEditsOfChildrenAreHealed(t *testing.T) {
 	}
 }
 
+// The port number is the key that applying merges ports by: ours is added beside
+// the changed one, which the API server refuses.
+func TestAChangedPortNumberIsHealed(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	service := named(s, &corev1.Service{})
+	w.read(service)
+	before := essence(service)
+	w.update(service, func() { service.Spec.Ports[0].Port = 81 })
+	w.settle(s)
+	w.wantWrites("PATCH services/a", "PATCH services/a", "PATCH services/a")
+	w.read(service)
+	if diff := cmp.Diff(before, essence(service)); diff != "" {
+		t.Errorf("Service (-before +healed):\n%s", diff)
+	}
+	w.settle(s)
+	w.wantWrites()
+}
+
 func TestDeletedChildrenComeBack(t *testing.T) {
 	w := newWorld(t)
 	s := w.ready("a")

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -93,7 +94,7 @@ var podChangedVisibly = predicate.Funcs{
 			before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() ||
 			!equality.Semantic.DeepEqual(before.Annotations, now.Annotations) ||
 			before.Status.Phase != now.Status.Phase ||
-			!equality.Semantic.DeepEqual(podCauses(before), podCauses(now)) ||
+			!slices.Equal(podCauses(before), podCauses(now)) ||
 			isStarting(before) != isStarting(now)
 	},
 }
