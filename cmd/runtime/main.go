@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/securedmcp/operator/runtime/app"
 )
@@ -34,6 +35,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	flags.StringVar(&o.ConfigFile, "config", "", "`file` with the RuntimeConfig to enforce; its changes are followed (required)")
 	flags.StringVar(&o.Listen, "listen", app.DefaultListen, "`address` of the public listener: the MCP endpoint and its metadata")
 	flags.StringVar(&o.AdminListen, "admin-listen", app.DefaultAdminListen, "`address` of the admin listener: /healthz /readyz /metrics /configz")
+	flags.DurationVar(&o.DrainDelay, "drain-delay", 3*time.Second, "how long requests are still taken after SIGTERM, while readiness is off and proxies notice")
 	flags.DurationVar(&o.DrainTimeout, "drain-timeout", app.DefaultDrainTimeout, "how long requests may take to end after SIGTERM")
 	flags.StringVar(&o.TLS.CertFile, "tls-cert-file", "", "PEM `file` of the certificate that the public listener serves TLS with; read again when it changes")
 	flags.StringVar(&o.TLS.KeyFile, "tls-key-file", "", "PEM `file` of the certificate's key")

@@ -162,7 +162,8 @@ func (s *Server) watch(ctx context.Context) error {
 // so that whoever sends requests here can see it.
 func (s *Server) drain(ctx context.Context) error {
 	s.draining.Store(true)
-	s.options.Logger.Info("stopping", "drainTimeout", s.options.DrainTimeout)
+	s.options.Logger.Info("stopping", "drainDelay", s.options.DrainDelay, "drainTimeout", s.options.DrainTimeout)
+	<-time.After(s.options.DrainDelay)
 	s.live.Drain()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.options.DrainTimeout)
 	defer cancel()

@@ -28,6 +28,10 @@ type Options struct {
 	// TLS is how the public listener serves TLS. Default: it serves plain HTTP,
 	// for a proxy in front to do TLS.
 	TLS TLS
+	// DrainDelay is how long requests are still taken once the runtime is told to
+	// stop and is no longer ready: those who send them here need a moment to
+	// notice. Default 0.
+	DrainDelay time.Duration
 	// DrainTimeout is how long requests may take to end once the runtime is
 	// told to stop. Default 20 seconds.
 	DrainTimeout time.Duration
