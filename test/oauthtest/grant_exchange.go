@@ -28,12 +28,17 @@ func (h *Handler) exchangeToken(r *http.Request, form url.Values) (tokenResponse
 	if err != nil {
 		return tokenResponse{}, err
 	}
+	boundTo, err := h.proofKey(r)
+	if err != nil {
+		return tokenResponse{}, err
+	}
 	response, err := h.issue(grant{
 		client:   client,
 		subject:  stringClaim(subject, "sub"),
 		scopes:   h.exchangedScopes(client, subject, form),
 		audience: slices.Concat(resources, form["audience"]),
 		actor:    actor(client, subject),
+		boundTo:  boundTo,
 	})
 	response.IssuedTokenType = tokenTypeAccess
 	return response, err

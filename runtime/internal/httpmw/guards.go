@@ -81,6 +81,7 @@ func hostPort(host, scheme string) string {
 func DropCredentials(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		req.Header.Del("Authorization")
+		req.Header.Del("DPoP")
 		req.Header.Del("Cookie")
 		next.ServeHTTP(w, req)
 	})

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+)
+
+const scope = "conformance"
+
+// configFile is the runtime's configuration, which a scenario changes while the
+// server runs.
+type configFile struct {
+	path string
+
+	mu     sync.Mutex
+	config config.RuntimeConfig
+	tools  []config.Tool
+	more   bool // whether passing is offered too
+}
+
+func newConfigFile(dir, resource, issuer string) *configFile {
+	c := &configFile{path: filepath.Join(dir, "config.json"), config: config.RuntimeConfig{
+		Name: "conformance/server", Title: "Conformance", Resource: resource, Issuer: issuer, Audience: resource,
+		Scopes: []config.Scope{{Name: scope}}, RequiredScopes: []string{scope},
+	}}
+	for _, t := range append(tools(), changing(c)) {
+		c.tools = append(c.tools, t.declaration())
+	}
+	return c
+}
+
+// write replaces the file in one step, as the kubelet does.
+func (c *configFile) write() error {
+	c.config.Tools = c.tools
+	if c.more {
+		c.config.Tools = append(c.config.Tools[:len(c.tools):len(c.tools)], passing().declaration())
+	}
+	raw, err := config.Encode(&c.config)
+	if err != nil {
+		return err
+	}
+	next := c.path + ".next"
+	if err := os.WriteFile(next, raw, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(next, c.path)
+}
+
+// changing changes the tool list, and with it the configuration.
+func changing(c *configFile) tool {
+	return tool{
+		name: "test_trigger_tool_change", description: "Changes the list of tools",
+		handler: func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.more = !c.more
+			if err := c.write(); err != nil {
+				return nil, err
+			}
+			return done("the list of tools is about to change")
+		},
+	}
+}
+
+// passing comes and goes with the changes.
+func passing() tool {
+	return tool{name: "test_passing_tool", description: "Comes and goes", handler: answer(text("still here"))}
+}
