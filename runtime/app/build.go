@@ -16,7 +16,9 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/authn"
 	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/live"
+	"github.com/securedmcp/operator/runtime/internal/nonce"
 	"github.com/securedmcp/operator/runtime/internal/policy"
+	"github.com/securedmcp/operator/runtime/internal/replay"
 	"github.com/securedmcp/operator/runtime/internal/telemetry"
 	"github.com/securedmcp/operator/runtime/internal/tools"
 )
@@ -26,6 +28,8 @@ type builder struct {
 	options Options
 	metrics *telemetry.Metrics
 	keys    *keyPool
+	proofs  *replay.Memory // nil before the first configuration with DPoP
+	secrets *nonce.Secrets // nil before the first configuration with nonces
 }
 
 // read reads the configuration and the files that it refers to.
@@ -91,7 +95,12 @@ func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance
 	if p.authenticator, err = b.newAuthenticator(ctx, c, p.policy, src.Files, &held); err != nil {
 		return nil, err
 	}
-	p.limiter = newLimiter(c, src.Files, b.metrics, b.options.Logger, &held)
+	store := newStore(c, src.Files, &held)
+	if p.dpop, err = b.newDPoP(ctx, c, p.policy, store); err != nil {
+		return nil, err
+	}
+	p.responder.DPoP = newDPoPChallenge(c, p.dpop)
+	p.limiter = newLimiter(c, store, b.metrics, b.options.Logger)
 	if b.options.Level != nil {
 		b.options.Level.Set(logLevels[c.LogLevel])
 	}

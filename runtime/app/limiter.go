@@ -2,9 +2,7 @@ package app
 
 import (
 	"cmp"
-	"crypto/tls"
 	"log/slog"
-	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -15,23 +13,17 @@ import (
 
 const defaultRatePeriodSeconds = 60
 
-// newLimiter returns nil where the rate is not limited.
-func newLimiter(c *config.RuntimeConfig, files map[string][]byte, observer ratelimit.Observer, logger *slog.Logger, held *closers) ratelimit.Limiter {
+// newLimiter returns nil where the rate is not limited. Replicas share the limit
+// through store unless that is nil.
+func newLimiter(c *config.RuntimeConfig, store *redis.Client, observer ratelimit.Observer, logger *slog.Logger) ratelimit.Limiter {
 	if c.RateLimit == nil {
 		return nil
 	}
 	rate := rateOf(c.RateLimit)
-	r := c.RateLimit.Redis
-	if r == nil {
+	if store == nil {
 		return ratelimit.NewLocal(rate)
 	}
-	options := &redis.Options{Addr: r.Address, MaxRetries: -1, Password: strings.TrimRight(string(files[r.PasswordFile]), "\r\n")}
-	if r.TLS {
-		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	client := redis.NewClient(options)
-	held.add(func() { _ = client.Close() })
-	return ratelimit.NewShared(rate, c.Resource, client, observer, logger)
+	return ratelimit.NewShared(rate, c.Resource, store, observer, logger)
 }
 
 func rateOf(r *config.RateLimit) ratelimit.Rate {

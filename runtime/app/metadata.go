@@ -28,6 +28,13 @@ func newMetadata(c *config.RuntimeConfig) *metadata {
 		},
 		ScopeDescriptions: map[string]string{},
 	}
+	if c.Tokens.DPoPEnabled() {
+		m.DPOPSigningAlgValuesSupported = config.AllAlgorithms()
+	}
+	if c.Tokens.DPoP == config.DPoPRequired {
+		m.DPOPBoundAccessTokensRequired = true
+		m.BearerMethodsSupported = nil // there are no bearer tokens to send
+	}
 	for _, s := range c.Scopes {
 		m.ScopesSupported = append(m.ScopesSupported, s.Name)
 		if s.Description != "" {

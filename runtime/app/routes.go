@@ -26,6 +26,7 @@ type parts struct {
 	resource      *url.URL
 	policy        *policy.Policy
 	authenticator authn.Authenticator
+	dpop          *authn.DPoP // nil where it is disabled
 	responder     *httpmw.Responder
 	limiter       ratelimit.Limiter
 	mcp           http.Handler
@@ -43,7 +44,7 @@ func routes(p parts) http.Handler {
 		httpmw.BoundBody(cmp.Or(limits.RequestBytes, config.DefaultRequestBytes), bodyTimeout),
 		httpmw.AllowHost(p.resource, p.responder),
 		httpmw.AllowOrigin(p.resource, p.config.AllowedOrigins, p.responder),
-		httpmw.Authenticate(p.authenticator, p.policy, p.responder),
+		httpmw.Authenticate(p.authenticator, p.dpop, p.policy, p.responder),
 		httpmw.RequireDoor(p.policy, p.responder),
 		httpmw.LimitRate(p.limiter, p.responder),
 		httpmw.DropCredentials,

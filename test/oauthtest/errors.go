@@ -28,6 +28,7 @@ const (
 	errUnauthorizedClient = "unauthorized_client"
 	errUnsupportedGrant   = "unsupported_grant_type"
 	errUnsupportedType    = "unsupported_response_type"
+	errInvalidProof       = "invalid_dpop_proof"
 	errAccessDenied       = "access_denied"
 	errInvalidRedirectURI = "invalid_redirect_uri"
 	errInvalidMetadata    = "invalid_client_metadata"

@@ -24,11 +24,26 @@ const minSweep = 1024
 func (e *expiring[V]) put(key string, value V, now, expires time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.putLocked(key, value, now, expires)
+}
+
+func (e *expiring[V]) putLocked(key string, value V, now, expires time.Time) {
 	if e.entries == nil {
 		e.entries = map[string]entry[V]{}
 	}
 	e.sweep(now)
 	e.entries[key] = entry[V]{value, expires}
+}
+
+// add puts an entry unless there is one, and tells whether it did.
+func (e *expiring[V]) add(key string, value V, now, expires time.Time) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if _, ok := e.lookup(key, now); ok {
+		return false
+	}
+	e.putLocked(key, value, now, expires)
+	return true
 }
 
 // get returns the entry unless it is over at now.

@@ -23,6 +23,16 @@ type grant struct {
 	actor map[string]any
 	// authTime is when the person signed in; zero for a grant without a person.
 	authTime time.Time
+	// boundTo is the thumbprint of the key that the token is bound to (RFC 9449
+	// section 6.1); empty for a bearer token.
+	boundTo string
+}
+
+func (g grant) tokenType() string {
+	if g.boundTo != "" {
+		return "DPoP"
+	}
+	return "Bearer"
 }
 
 // tokenResponse is RFC 6749 section 5.1 with what RFC 8693 section 2.2.1 and
@@ -45,7 +55,7 @@ func (h *Handler) issue(g grant) (tokenResponse, error) {
 	}
 	return tokenResponse{
 		AccessToken: token,
-		TokenType:   "Bearer",
+		TokenType:   g.tokenType(),
 		ExpiresIn:   int(h.config.TokenLifetime.Seconds()),
 		Scope:       strings.Join(g.scopes, " "),
 	}, nil
@@ -80,6 +90,9 @@ func (h *Handler) accessTokenClaims(g grant) Claims {
 	}
 	if g.actor != nil {
 		claims["act"] = g.actor
+	}
+	if g.boundTo != "" {
+		claims["cnf"] = map[string]any{"jkt": g.boundTo}
 	}
 	if !g.authTime.IsZero() {
 		claims["auth_time"] = g.authTime

@@ -19,6 +19,10 @@ func (h *Handler) redeemCode(r *http.Request, form url.Values) (tokenResponse, e
 	if err != nil {
 		return tokenResponse{}, err
 	}
+	boundTo, err := h.proofKey(r)
+	if err != nil {
+		return tokenResponse{}, err
+	}
 	code, now := form.Get("code"), h.config.Now()
 	authorized, ok := h.codes.take(code, now)
 	if !ok {
@@ -28,7 +32,7 @@ func (h *Handler) redeemCode(r *http.Request, form url.Values) (tokenResponse, e
 	if err := authorized.check(client, form); err != nil {
 		return tokenResponse{}, err
 	}
-	response, err := h.issueForCode(authorized, form)
+	response, err := h.issueForCode(authorized, boundTo, form)
 	if err == nil {
 		h.redeemed.put(code, response, now, now.Add(refreshLifetime))
 	}
@@ -55,8 +59,8 @@ func (a authorization) check(client Client, form url.Values) error {
 	return nil
 }
 
-func (h *Handler) issueForCode(a authorization, form url.Values) (tokenResponse, error) {
-	whole := grant{client: a.client, subject: a.subject, scopes: a.scopes, resources: a.resources, authTime: a.at}
+func (h *Handler) issueForCode(a authorization, boundTo string, form url.Values) (tokenResponse, error) {
+	whole := grant{client: a.client, subject: a.subject, scopes: a.scopes, resources: a.resources, authTime: a.at, boundTo: boundTo}
 	issued := whole
 	resources, err := h.parseResources(form)
 	if err != nil {

@@ -16,10 +16,15 @@ func (h *Handler) clientCredentials(r *http.Request, form url.Values) (tokenResp
 	if err != nil {
 		return tokenResponse{}, err
 	}
+	boundTo, err := h.proofKey(r)
+	if err != nil {
+		return tokenResponse{}, err
+	}
 	return h.issue(grant{
 		client:    client,
 		subject:   client.ID,
 		scopes:    h.grantable(client, form),
 		resources: resources,
+		boundTo:   boundTo,
 	})
 }

@@ -27,6 +27,10 @@ func (h *Handler) exchangeToken(r *http.Request, form url.Values) (tokenResponse
 	if err != nil {
 		return tokenResponse{}, err
 	}
+	boundTo, err := h.proofKey(r)
+	if err != nil {
+		return tokenResponse{}, err
+	}
 	response, err := h.issue(grant{
 		client:    client,
 		subject:   stringClaim(subject, "sub"),
@@ -34,6 +38,7 @@ func (h *Handler) exchangeToken(r *http.Request, form url.Values) (tokenResponse
 		resources: resources,
 		audiences: form["audience"],
 		actor:     actor(client, subject),
+		boundTo:   boundTo,
 	})
 	response.IssuedTokenType = tokenTypeAccess
 	return response, err

@@ -18,6 +18,9 @@ func (h *Handler) refreshToken(r *http.Request, form url.Values) (tokenResponse,
 	if !ok || whole.client.ID != client.ID {
 		return tokenResponse{}, oauthErrorf(errInvalidGrant, "the refresh token is unknown, used, expired or another client's")
 	}
+	if whole, err = h.rebind(r, whole); err != nil {
+		return tokenResponse{}, err
+	}
 	issued, err := narrowGrant(whole, form)
 	if err != nil {
 		return tokenResponse{}, err
@@ -26,6 +29,20 @@ func (h *Handler) refreshToken(r *http.Request, form url.Values) (tokenResponse,
 		return tokenResponse{}, oauthErrorf(errInvalidGrant, "the refresh token was used at the same time")
 	}
 	return h.issueRefreshable(issued, whole)
+}
+
+// rebind is g for the key that the request proves. The refresh token of a public
+// client is bound to the key of the first proof (RFC 9449 section 5).
+func (h *Handler) rebind(r *http.Request, g grant) (grant, error) {
+	boundTo, err := h.proofKey(r)
+	if err != nil {
+		return g, err
+	}
+	if g.boundTo != "" && g.client.Secret == "" && boundTo != g.boundTo {
+		return g, oauthErrorf(errInvalidGrant, "the refresh token is bound to another key")
+	}
+	g.boundTo = boundTo
+	return g, nil
 }
 
 // narrowGrant is g with the scopes and resources that the client asks for now.

@@ -19,6 +19,7 @@ type Handler struct {
 	redeemed expiring[tokenResponse]        // by code: what a replay revokes
 	refresh  expiring[grant]                // by refresh token
 	tokens   expiring[Claims]               // by access token
+	proofs   expiring[struct{}]             // by the jti of a DPoP proof
 
 	mu       sync.Mutex
 	counts   map[Endpoint]int

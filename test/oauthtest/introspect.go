@@ -31,5 +31,8 @@ func (h *Handler) introspect(w http.ResponseWriter, r *http.Request) (map[string
 	answer := maps.Clone(claims)
 	maps.DeleteFunc(answer, func(_ string, value any) bool { return value == nil })
 	answer["active"], answer["token_type"] = true, "Bearer"
+	if _, bound := answer["cnf"]; bound {
+		answer["token_type"] = "DPoP"
+	}
 	return answer, nil
 }

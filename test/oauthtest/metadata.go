@@ -48,6 +48,7 @@ func (h *Handler) defaultMetadata() map[string]any {
 		"introspection_endpoint_auth_methods_supported":  []string{authBasic, authPost},
 		"authorization_response_iss_parameter_supported": true,
 		"client_id_metadata_document_supported":          h.config.ClientMetadata != nil,
+		"dpop_signing_alg_values_supported":              proofAlgorithms(),
 		// OpenID Connect Discovery requires these two.
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": h.keys.algorithms(),

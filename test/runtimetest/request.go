@@ -177,7 +177,22 @@ func (p *Response) ToolNames() []string {
 	return names
 }
 
-// Challenge returns the parameters of the Bearer challenge, nil without one.
+// Challenges returns the parameters of each challenge by its scheme in lower
+// case, nil without any.
+func (p *Response) Challenges() map[string]map[string]string {
+	challenges, err := oauthex.ParseWWWAuthenticate(p.Header.Values("WWW-Authenticate"))
+	if err != nil || len(challenges) == 0 {
+		return nil
+	}
+	byScheme := map[string]map[string]string{}
+	for _, c := range challenges {
+		byScheme[strings.ToLower(c.Scheme)] = c.Params
+	}
+	return byScheme
+}
+
+// Challenge returns the parameters of the Bearer challenge, nil without one or
+// beside another.
 func (p *Response) Challenge() map[string]string {
 	challenges, err := oauthex.ParseWWWAuthenticate(p.Header.Values("WWW-Authenticate"))
 	if err != nil || len(challenges) != 1 || !strings.EqualFold(challenges[0].Scheme, "bearer") {

@@ -48,6 +48,19 @@ const (
 	AuthPrivateKeyJWT = "private_key_jwt"
 )
 
+// Values of Tokens.DPoP.
+const (
+	DPoPDisabled = "Disabled"
+	DPoPOptional = "Optional"
+	DPoPRequired = "Required"
+)
+
+// Values of Tokens.DPoPNonce.
+const (
+	DPoPNonceDisabled = "Disabled"
+	DPoPNonceRequired = "Required"
+)
+
 // AllAlgorithms are the JWS algorithms that can be allowed: the asymmetric ones.
 func AllAlgorithms() []string {
 	return []string{"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}
@@ -124,10 +137,21 @@ type Tokens struct {
 	ScopeClaims []string `json:"scopeClaims,omitempty"`
 	// ClockSkewSeconds is how far the issuer's clock may be off; nil means 30.
 	ClockSkewSeconds *int `json:"clockSkewSeconds,omitempty"`
+	// DPoP says whether tokens that are bound to a key (cnf.jkt) are accepted with
+	// a proof of it (RFC 9449): DPoPDisabled (also ""): no bound token is;
+	// DPoPOptional: beside bearer tokens; DPoPRequired: no bearer token is.
+	DPoP string `json:"dpop,omitempty"`
+	// DPoPNonce says whether proofs need a nonce that this server gave out (RFC
+	// 9449 section 9): DPoPNonceDisabled (also "") or DPoPNonceRequired, which
+	// needs RateLimit.Redis, since a nonce of one replica comes back to another.
+	DPoPNonce string `json:"dpopNonce,omitempty"`
 	// CABundleFile is a PEM file of the certificate authorities that the
 	// issuer's certificate may chain to, in place of the system's.
 	CABundleFile string `json:"caBundleFile,omitempty"`
 }
+
+// DPoPEnabled tells whether DPoP is DPoPOptional or DPoPRequired.
+func (t *Tokens) DPoPEnabled() bool { return t.DPoP == DPoPOptional || t.DPoP == DPoPRequired }
 
 // Introspection is how the runtime asks the issuer about tokens (RFC 7662).
 type Introspection struct {
@@ -236,7 +260,8 @@ type RateLimit struct {
 	PeriodSeconds int `json:"periodSeconds,omitempty"`
 	// Burst are allowed at once. Default Requests.
 	Burst int `json:"burst,omitempty"`
-	// Redis makes replicas share the limit; nil means that each has its own.
+	// Redis makes replicas share the limit, and with Tokens.DPoP the memory of
+	// proofs; nil means that each has its own.
 	Redis *Redis `json:"redis,omitempty"`
 }
 

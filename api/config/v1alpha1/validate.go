@@ -55,6 +55,7 @@ func (c *RuntimeConfig) Validate() error {
 	validateUpstreams(c, &errs)
 	validateTools(c, &errs)
 	validateTokens(&c.Tokens, &errs)
+	validateDPoP(c, &errs)
 	validateAuthentication("authentication", c.Authentication, &errs)
 	validateOrigins(c.AllowedOrigins, &errs)
 	validateLimits(&c.Limits, &errs)

@@ -8,24 +8,41 @@ import (
 // maxTokenBytes bounds a bearer token. Real ones are 0.5 to 4 KiB.
 const maxTokenBytes = 16 << 10
 
-// Bearer returns the access token of a request, which is in the Authorization
-// header and nowhere else (RFC 6750 section 2.1). Its errors are an *Error of
-// reason NoToken, MalformedRequest or Malformed.
-func Bearer(r *http.Request) (string, error) {
+// Credentials are an access token and how it was presented.
+type Credentials struct {
+	Token string
+	// DPoP tells that the scheme was DPoP (RFC 9449 section 7.1), not Bearer.
+	DPoP bool
+}
+
+// ReadCredentials returns the access token of a request, which is in the
+// Authorization header and nowhere else (RFC 6750 section 2.1). The DPoP scheme
+// is one where dpop is true. Its errors are an *Error of reason NoToken,
+// MalformedRequest or Malformed; with them only the scheme is set.
+func ReadCredentials(r *http.Request, dpop bool) (c Credentials, _ error) {
 	values := r.Header["Authorization"]
 	if len(values) > 1 {
-		return "", refuse(MalformedRequest, "more than one Authorization header")
+		return c, refuse(MalformedRequest, "more than one Authorization header")
 	}
 	if len(values) == 0 {
-		return "", refuse(NoToken, "no Authorization header")
+		return c, refuse(NoToken, "no Authorization header")
 	}
 	scheme, token, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") {
-		return "", refuse(NoToken, "the Authorization scheme is not Bearer")
+	c.DPoP = dpop && strings.EqualFold(scheme, "DPoP")
+	if !c.DPoP && !strings.EqualFold(scheme, "Bearer") {
+		return c, refuse(NoToken, "the Authorization scheme is not one for access tokens here")
 	}
-	token = strings.Trim(token, " ")
+	token, err := readToken(r, strings.Trim(token, " "))
+	if err != nil {
+		return c, err
+	}
+	c.Token = token
+	return c, nil
+}
+
+func readToken(r *http.Request, token string) (string, error) {
 	if token == "" {
-		return "", refuse(MalformedRequest, "no token after Bearer")
+		return "", refuse(MalformedRequest, "no token after the scheme")
 	}
 	if strings.ContainsAny(token, ", ") {
 		return "", refuse(MalformedRequest, "more than one credential in the Authorization header")

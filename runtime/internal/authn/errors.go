@@ -3,14 +3,17 @@ package authn
 import (
 	"fmt"
 	"net/url"
+	"time"
 )
 
 // Reason says in one word why a request has no principal. It is a metric label
 // and a log value: the set is closed and tells nothing about the token's holder.
 type Reason string
 
-// The reasons. NoToken is a 401 without error; MalformedRequest is a 400;
-// Unavailable is a 503; all others are 401 invalid_token.
+// The reasons. NoToken and BearerRefused are a 401 without error;
+// MalformedRequest is a 400; Unavailable and ReplayMemoryFull are a 503; BadProof
+// and ProofReplayed are 401 invalid_dpop_proof, NonceNeeded is 401
+// use_dpop_nonce; all others are 401 invalid_token.
 const (
 	NoToken          Reason = "no_token"
 	MalformedRequest Reason = "malformed_request"
@@ -29,6 +32,13 @@ const (
 	Inactive         Reason = "inactive"
 	Revoked          Reason = "revoked"
 	Unavailable      Reason = "unavailable"
+	BearerRefused    Reason = "bearer_refused"
+	NotBound         Reason = "not_sender_bound"
+	WrongKey         Reason = "wrong_key"
+	BadProof         Reason = "bad_proof"
+	ProofReplayed    Reason = "proof_replayed"
+	NonceNeeded      Reason = "nonce_needed"
+	ReplayMemoryFull Reason = "replay_memory_full"
 )
 
 // Error is why a request has no principal. Detail is for the log of whoever
@@ -36,6 +46,8 @@ const (
 type Error struct {
 	Reason Reason
 	Detail string
+	// RetryAfter is when to try again, where that is known.
+	RetryAfter time.Duration
 }
 
 func (e *Error) Error() string { return string(e.Reason) + ": " + e.Detail }

@@ -13,16 +13,21 @@ import (
 )
 
 func FuzzBearer(f *testing.F) {
-	for _, seed := range []string{"Bearer a.b.c", "bearer  x", "Bearer", "Basic dTpw", "Bearer a, Bearer b", "Bearer a b", "Bearer \x00", "", "Bearer ="} {
-		f.Add(seed, "")
+	for _, seed := range []string{"Bearer a.b.c", "bearer  x", "Bearer", "Basic dTpw", "Bearer a, Bearer b", "Bearer a b", "Bearer \x00", "", "Bearer =", "DPoP a.b.c"} {
+		f.Add(seed, "", true)
 	}
-	f.Add("Bearer a", "access_token=b")
-	f.Add("Bearer a", "x=1&access%5ftoken=b")
-	f.Fuzz(func(t *testing.T, header, query string) {
+	f.Add("Bearer a", "access_token=b", false)
+	f.Add("DPoP a", "x=1&access%5ftoken=b", true)
+	f.Add("DPoP a", "", false)
+	f.Fuzz(func(t *testing.T, header, query string, dpop bool) {
 		req := httptest.NewRequest(http.MethodPost, "/", nil)
 		req.Header["Authorization"] = []string{header}
 		req.URL.RawQuery = query
-		token, err := Bearer(req)
+		c, err := ReadCredentials(req, dpop)
+		token := c.Token
+		if c.DPoP && !dpop {
+			t.Fatalf("header %q is DPoP, which is disabled", header)
+		}
 		if err != nil {
 			if token != "" {
 				t.Fatalf("refused, and yet token %q", token)

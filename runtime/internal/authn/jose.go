@@ -44,6 +44,7 @@ type compact struct {
 	algorithm    algorithm
 	algName      string
 	kid          string
+	jwk          json.RawMessage // as it came; only for kinds that bring their key
 	signingInput string
 	payload      []byte
 	signature    []byte
@@ -52,7 +53,7 @@ type compact struct {
 var b64 = base64.RawURLEncoding.Strict()
 
 // parseCompact reads the three parts and judges the header. Of the header,
-// alg, kid, typ and crit are read; jku, x5u, jwk and x5c are not: a token does
+// alg, kid, typ and crit are used; jku, x5u, jwk and x5c are not: a token does
 // not bring its own key.
 func parseCompact(token string) (*compact, *Error) {
 	return parseCompactOf(token, allowedType)
@@ -109,7 +110,7 @@ func (c *compact) readHeader(encoded string, allowed func(typ string) bool) *Err
 	if !ok1 {
 		return refuse(BadAlgorithm, "alg is not an allowed asymmetric algorithm")
 	}
-	c.algName, c.kid = alg, kid
+	c.algName, c.kid, c.jwk = alg, kid, header["jwk"]
 	return nil
 }
 

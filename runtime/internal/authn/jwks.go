@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/json"
@@ -121,6 +122,10 @@ func parseKey(raw json.RawMessage) (*key, error) {
 	if pub, ok := k.public.(*rsa.PublicKey); ok && pub.N.BitLen() < minRSABits {
 		return nil, nil
 	}
+	// Verifying with another length panics.
+	if pub, ok := k.public.(ed25519.PublicKey); ok && len(pub) != ed25519.PublicKeySize {
+		return nil, nil
+	}
 	k.fingerprint = sha256.Sum256(raw)
 	return k, nil
 }
@@ -130,6 +135,10 @@ func refuseSecrets(raw json.RawMessage) error {
 	if err := json.Unmarshal(raw, &members); err != nil {
 		return errors.New("not a JSON object")
 	}
+	return refuseSecretMembers(members)
+}
+
+func refuseSecretMembers(members map[string]json.RawMessage) error {
 	if kty, _ := stringMember(members, "kty"); kty == "oct" {
 		return errors.New("a symmetric key is published; want public keys only")
 	}

@@ -24,6 +24,9 @@ type Principal struct {
 	// 9470).
 	ACR   string
 	Login time.Time
+	// Key is what the token is bound to (cnf.jkt, RFC 9449 section 6.1), nil for a
+	// bearer token. A bound one is worth nothing without a proof: see DPoP.Check.
+	Key *Thumbprint
 }
 
 type principalKey struct{}

@@ -18,10 +18,11 @@ type rules struct {
 	scopeClaims []string
 	policy      *policy.Policy
 	revocation  config.Revocation
+	dpop        bool // whether a token may be bound to a key
 }
 
 func newRules(c *config.RuntimeConfig, p *policy.Policy) *rules {
-	r := &rules{issuer: c.Issuer, audience: c.Audience, scopeClaims: c.Tokens.ScopeClaims, policy: p, revocation: c.Revocation}
+	r := &rules{issuer: c.Issuer, audience: c.Audience, scopeClaims: c.Tokens.ScopeClaims, policy: p, revocation: c.Revocation, dpop: c.Tokens.DPoPEnabled()}
 	if len(r.scopeClaims) == 0 {
 		r.scopeClaims = defaultScopeClaims
 	}
@@ -37,12 +38,10 @@ func (r *rules) judge(c claims, now time.Time) (*Principal, *Error) {
 	if err != nil {
 		return nil, err
 	}
-	// RFC 9449 section 7.1, RFC 8705 section 3: bound to a key that a bearer
-	// does not prove to hold.
-	if _, ok := c["cnf"]; ok {
-		return nil, refuse(SenderBound, "cnf binds the token to a key; bearer use is refused")
-	}
 	p := &Principal{Expires: expires}
+	if p.Key, err = r.boundTo(c); err != nil {
+		return nil, err
+	}
 	if err := r.identify(p, c); err != nil {
 		return nil, err
 	}
@@ -50,6 +49,32 @@ func (r *rules) judge(c claims, now time.Time) (*Principal, *Error) {
 		return nil, err
 	}
 	return p, r.readGrants(p, c)
+}
+
+// boundTo reads cnf, which binds a token to a key that a bearer does not prove
+// to hold (RFC 9449 section 7.1, RFC 8705 section 3). Of the ways to prove it
+// one is known here, and a token that asks for another, or for two, is refused.
+func (r *rules) boundTo(c claims) (*Thumbprint, *Error) {
+	raw, ok := c["cnf"]
+	if !ok {
+		return nil, nil
+	}
+	if !r.dpop {
+		return nil, refuse(SenderBound, "cnf binds the token to a key; bearer use is refused")
+	}
+	cnf, err := parseClaims(raw)
+	if err != nil || len(cnf) != 1 {
+		return nil, refuse(SenderBound, "cnf is not an object of jkt alone")
+	}
+	jkt, ok := stringMember(cnf, "jkt")
+	if !ok {
+		return nil, refuse(SenderBound, "cnf.jkt is not a string")
+	}
+	key, ok := parseThumbprint(jkt)
+	if !ok {
+		return nil, refuse(SenderBound, "cnf is not a SHA-256 thumbprint in jkt")
+	}
+	return &key, nil
 }
 
 func (r *rules) identify(p *Principal, c claims) (err *Error) {

@@ -62,7 +62,7 @@ func (w *denialWriter) beginBatch() {
 	if d := w.outcome.Denial(); d != nil {
 		refusal := denialRefusal(d)
 		w.responder.record(w.request, refusal)
-		w.Header().Set("WWW-Authenticate", w.responder.challenge(refusal))
+		w.responder.setChallenges(w.request.Context(), w.Header(), refusal)
 	}
 }
 

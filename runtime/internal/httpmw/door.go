@@ -1,6 +1,7 @@
 package httpmw
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"time"
@@ -12,39 +13,58 @@ import (
 const retryAfterOutage = 5 * time.Second
 
 // Authenticate lets through who shows a valid access token, with a Principal in
-// the context, and refuses everyone else before a byte of the body is read.
-func Authenticate(v authn.Authenticator, p *policy.Policy, r *Responder) func(http.Handler) http.Handler {
+// the context, and refuses everyone else before a byte of the body is read. A
+// nil dpop accepts bearer tokens only.
+func Authenticate(v authn.Authenticator, dpop *authn.DPoP, p *policy.Policy, r *Responder) func(http.Handler) http.Handler {
 	door := p.Scopes.Names(p.Door.Scopes)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			token, err := authn.Bearer(req)
+			credentials, err := dpop.Credentials(req)
 			if err != nil {
-				r.Refuse(w, req, authRefusal(err, door))
+				r.Refuse(w, req, authRefusal(err, credentials, door))
 				return
 			}
-			principal, err := v.Verify(req.Context(), token)
+			principal, err := v.Verify(req.Context(), credentials.Token)
 			if err != nil {
-				r.Refuse(w, req, authRefusal(err, door))
+				r.Refuse(w, req, authRefusal(err, credentials, door))
 				return
+			}
+			nonce, err := dpop.Check(req, credentials, principal)
+			if err != nil {
+				r.Refuse(w, req, authRefusal(err, credentials, door))
+				return
+			}
+			if nonce != "" {
+				w.Header().Set("DPoP-Nonce", nonce)
 			}
 			next.ServeHTTP(w, req.WithContext(authn.WithPrincipal(req.Context(), principal)))
 		})
 	}
 }
 
-func authRefusal(err error, scopes []string) Refusal {
+func authRefusal(err error, credentials authn.Credentials, scopes []string) Refusal {
 	var e *authn.Error
 	if !errors.As(err, &e) {
 		return Refusal{Status: http.StatusInternalServerError, Error: "server_error", Reason: "internal", Detail: err.Error()}
 	}
-	f := Refusal{Status: http.StatusUnauthorized, Error: "invalid_token", Challenge: true, Scopes: scopes, Reason: string(e.Reason), Detail: e.Detail}
+	f := Refusal{
+		Status: http.StatusUnauthorized, Error: "invalid_token", Challenge: true, DPoP: credentials.DPoP,
+		Scopes: scopes, Reason: string(e.Reason), Detail: e.Detail,
+	}
 	switch e.Reason {
-	case authn.NoToken:
-		f.Error = "" // RFC 6750 section 3.1: no error without credentials
+	case authn.NoToken, authn.BearerRefused:
+		f.Error = "" // RFC 6750 section 3.1: no error without credentials of a scheme that is spoken here
+	case authn.BadProof, authn.ProofReplayed:
+		f.Error = "invalid_dpop_proof"
+	case authn.NonceNeeded:
+		f.Error = "use_dpop_nonce"
 	case authn.MalformedRequest:
 		f.Status, f.Error = http.StatusBadRequest, "invalid_request"
-	case authn.Unavailable:
-		return Refusal{Status: http.StatusServiceUnavailable, Error: "temporarily_unavailable", RetryAfter: retryAfterOutage, Reason: string(e.Reason), Detail: e.Detail}
+	case authn.Unavailable, authn.ReplayMemoryFull:
+		return Refusal{
+			Status: http.StatusServiceUnavailable, Error: "temporarily_unavailable",
+			RetryAfter: wholeSeconds(cmp.Or(e.RetryAfter, retryAfterOutage)), Reason: string(e.Reason), Detail: e.Detail,
+		}
 	}
 	return f
 }

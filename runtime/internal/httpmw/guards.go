@@ -81,7 +81,7 @@ func hostPort(host, scheme string) string {
 // after has a Principal and no use for it.
 func DropCredentials(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		for _, name := range []string{"Authorization", "Cookie"} {
+		for _, name := range []string{"Authorization", "DPoP", "Cookie"} {
 			req.Header.Del(name)
 		}
 		next.ServeHTTP(w, req)

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/securedmcp/operator/runtime/internal/audit"
@@ -28,6 +27,9 @@ type Refusal struct {
 	Authentication *policy.Authentication
 	// Challenge adds WWW-Authenticate.
 	Challenge bool
+	// DPoP tells that the access token was presented by the DPoP scheme, whose
+	// challenge then carries the error.
+	DPoP bool
 	// RetryAfter adds Retry-After where it is not 0.
 	RetryAfter time.Duration
 	Reason     string
@@ -45,8 +47,10 @@ type Counter interface {
 type Responder struct {
 	// MetadataURL is the resource_metadata of challenges (RFC 9728 section 5.1).
 	MetadataURL string
-	Audit       *audit.Log
-	Counter     Counter
+	// DPoP is nil where only Bearer is spoken.
+	DPoP    *DPoPChallenge
+	Audit   *audit.Log
+	Counter Counter
 	// ScopeNames turns a caller's scopes into names for the audit.
 	ScopeNames func(*authn.Principal) []string
 }
@@ -60,7 +64,7 @@ func (r *Responder) Refuse(w http.ResponseWriter, req *http.Request, f Refusal) 
 		delete(h, name) // whatever a handler had begun to say
 	}
 	if f.Challenge {
-		h.Set("WWW-Authenticate", r.challenge(f))
+		r.setChallenges(req.Context(), h, f)
 	}
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
@@ -90,33 +94,12 @@ func (r *Responder) record(req *http.Request, f Refusal) {
 	r.Audit.Write(req.Context(), e)
 }
 
-// challenge builds WWW-Authenticate (RFC 6750 section 3, RFC 9728 section 5.1).
-// The values need no escaping: scope names and canonical URIs have neither
-// quotes nor backslashes.
-func (r *Responder) challenge(f Refusal) string {
-	var params []string
-	add := func(name, value string) {
-		if value != "" {
-			params = append(params, name+`="`+value+`"`)
-		}
-	}
-	add("error", f.Error)
-	add("error_description", descriptions[f.Error])
-	add("scope", strings.Join(f.Scopes, " "))
-	if a := f.Authentication; a != nil { // RFC 9470 section 3
-		add("acr_values", strings.Join(a.ACRValues, " "))
-		if a.MaxAge > 0 {
-			add("max_age", strconv.Itoa(int(a.MaxAge.Seconds())))
-		}
-	}
-	add("resource_metadata", r.MetadataURL)
-	return "Bearer " + strings.Join(params, ", ")
-}
-
 // descriptions say no more than the class of the error.
 var descriptions = map[string]string{
 	"invalid_token":                    "The access token is missing, expired, malformed or not for this server",
 	"insufficient_user_authentication": "The request needs a stronger or more recent login",
 	"insufficient_scope":               "The request needs more scope than the access token has",
 	"invalid_request":                  "The request carries its credentials in a way that is not allowed",
+	"invalid_dpop_proof":               "The DPoP proof is missing, malformed, not for this request or used before",
+	"use_dpop_nonce":                   "The DPoP proof needs the nonce that DPoP-Nonce holds",
 }

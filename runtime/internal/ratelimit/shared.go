@@ -5,17 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/securedmcp/operator/runtime/internal/sharedstore"
 )
-
-// sharedTimeout bounds what a request waits for the shared store.
-const sharedTimeout = 100 * time.Millisecond
-
-// retryShared is how often a store that does not answer is tried again.
-const retryShared = time.Second
 
 // take is the algorithm of next on the store, with the store's clock, so that
 // replicas whose clocks differ agree. It answers the nanoseconds to wait, 0 for
@@ -44,62 +39,41 @@ type Shared struct {
 	prefix   string
 	store    redis.Scripter
 	fallback *Local
-	observer Observer
-	logger   *slog.Logger
-	down     atomic.Bool
-	retryAt  atomic.Int64 // Unix nanoseconds; only while down
+	breaker  *sharedstore.Breaker
 }
 
 // NewShared returns a Limiter over store. The prefix keeps servers that share a
 // store apart.
 func NewShared(rate Rate, prefix string, store redis.Scripter, observer Observer, logger *slog.Logger) *Shared {
 	observer.RateLimitShared(true)
-	return &Shared{rate: rate, prefix: "securedmcp:rate:" + prefix + ":", store: store, fallback: NewLocal(rate), observer: observer, logger: logger}
+	return &Shared{
+		rate: rate, prefix: "securedmcp:rate:" + prefix + ":", store: store, fallback: NewLocal(rate),
+		breaker: sharedstore.NewBreaker(func(err error) {
+			observer.RateLimitShared(err == nil)
+			if err != nil {
+				logger.Warn("the shared rate limit store does not answer; each replica limits on its own", "error", err)
+				return
+			}
+			logger.Info("the shared rate limit store answers again")
+		}),
+	}
 }
 
 // Take implements Limiter.
 func (s *Shared) Take(ctx context.Context, identity string) Verdict {
-	if s.down.Load() && !s.mayRetry() {
-		return s.fallback.Take(ctx, identity)
-	}
-	bounded, cancel := context.WithTimeout(ctx, sharedTimeout)
-	defer cancel()
 	// Identities are personal data: the store sees their digests.
 	sum := sha256.Sum256([]byte(identity))
 	key := s.prefix + hex.EncodeToString(sum[:16])
-	wait, err := take.Run(bounded, s.store, []string{key}, s.rate.Interval.Microseconds(), s.rate.tolerance().Microseconds()).Int64()
-	if err != nil {
-		if ctx.Err() == nil {
-			s.report(err)
-		}
+	var wait int64
+	err := s.breaker.Do(ctx, func(ctx context.Context) (err error) {
+		wait, err = take.Run(ctx, s.store, []string{key}, s.rate.Interval.Microseconds(), s.rate.tolerance().Microseconds()).Int64()
+		return err
+	})
+	switch {
+	case err != nil:
 		return s.fallback.Take(ctx, identity)
-	}
-	s.report(nil)
-	if wait > 0 {
+	case wait > 0:
 		return Verdict{RetryAfter: time.Duration(wait) * time.Microsecond}
 	}
 	return Verdict{Allowed: true}
-}
-
-// mayRetry lets one request a second find out whether the store is back; the
-// others do not wait for it.
-func (s *Shared) mayRetry() bool {
-	at, now := s.retryAt.Load(), time.Now()
-	return now.UnixNano() >= at && s.retryAt.CompareAndSwap(at, now.Add(retryShared).UnixNano())
-}
-
-// report says once that the store went away, and once that it is back.
-func (s *Shared) report(err error) {
-	down := err != nil
-	if down {
-		s.retryAt.Store(time.Now().Add(retryShared).UnixNano())
-	}
-	if s.down.Swap(down) != down {
-		s.observer.RateLimitShared(!down)
-		if down {
-			s.logger.Warn("the shared rate limit store does not answer; each replica limits on its own", "error", err)
-		} else {
-			s.logger.Info("the shared rate limit store answers again")
-		}
-	}
 }

@@ -24,6 +24,7 @@ type Metrics struct {
 	reloads       *prometheus.CounterVec
 	config        *prometheus.GaugeVec
 	rateShared    prometheus.Gauge
+	dpopShared    prometheus.Gauge
 	introspection *prometheus.HistogramVec
 }
 
@@ -57,11 +58,14 @@ func New(registry *prometheus.Registry) *Metrics {
 	m.rateShared = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "securedmcp", Name: "rate_limit_shared", Help: "1 while replicas share the rate limit through its store, 0 while each limits on its own.",
 	})
+	m.dpopShared = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "securedmcp", Name: "dpop_replay_shared", Help: "1 while replicas share the memory of DPoP proofs through its store, 0 while each has its own.",
+	})
 	m.introspection = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "securedmcp", Name: "introspection_seconds", Help: "Time of questions to the issuer about opaque tokens, by result: ok or error.",
 		Buckets: prometheus.DefBuckets,
 	}, []string{"result"})
-	registry.MustRegister(m.introspection, m.rateShared, m.requests, m.verifications, m.keyFetches, m.toolCalls, m.reloads,
+	registry.MustRegister(m.introspection, m.rateShared, m.dpopShared, m.requests, m.verifications, m.keyFetches, m.toolCalls, m.reloads,
 		m.verifySeconds, m.cacheHits, m.upstream, m.config,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -104,13 +108,10 @@ func (m *Metrics) UpstreamAnswered(upstream, answer string, took time.Duration) 
 }
 
 // RateLimitShared implements ratelimit.Observer.
-func (m *Metrics) RateLimitShared(ok bool) {
-	if ok {
-		m.rateShared.Set(1)
-		return
-	}
-	m.rateShared.Set(0)
-}
+func (m *Metrics) RateLimitShared(ok bool) { m.rateShared.Set(boolValue(ok)) }
+
+// DPoPShared shows whether replicas share the memory of DPoP proofs.
+func (m *Metrics) DPoPShared(ok bool) { m.dpopShared.Set(boolValue(ok)) }
 
 // ConfigLoaded counts a reload and shows the revision in force.
 func (m *Metrics) ConfigLoaded(revision string, err error) {
@@ -119,6 +120,13 @@ func (m *Metrics) ConfigLoaded(revision string, err error) {
 		m.config.Reset()
 		m.config.WithLabelValues(revision).Set(1)
 	}
+}
+
+func boolValue(ok bool) float64 {
+	if ok {
+		return 1
+	}
+	return 0
 }
 
 func okOrError(err error) string {

@@ -1,0 +1,66 @@
+package httpmw
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/securedmcp/operator/runtime/internal/authn"
+)
+
+// DPoPChallenge is what the DPoP challenge says (RFC 9449 section 7.1).
+type DPoPChallenge struct {
+	// Algorithms are the JWS algorithms of proofs.
+	Algorithms []string
+	// Required tells that bearer tokens are not accepted.
+	Required bool
+	// Nonce returns the DPoP-Nonce that goes with the challenge, "" for none.
+	Nonce func(context.Context) string
+}
+
+// setChallenges writes a challenge for each scheme that the caller may use: that
+// of the token where its owner is known, and all that are spoken here otherwise.
+// Bearer comes first, for clients that read one.
+func (r *Responder) setChallenges(ctx context.Context, h http.Header, f Refusal) {
+	caller := authn.FromContext(ctx)
+	used := f.DPoP || caller != nil && caller.Key != nil
+	bearer := r.DPoP == nil || !r.DPoP.Required && (caller == nil || !used)
+	dpop := r.DPoP != nil && (caller == nil || used)
+	h.Del("WWW-Authenticate")
+	if bearer {
+		h.Add("WWW-Authenticate", "Bearer "+r.challenge(f, !used, nil))
+	}
+	if dpop {
+		h.Add("WWW-Authenticate", "DPoP "+r.challenge(f, used || !bearer, r.DPoP.Algorithms))
+		if nonce := r.DPoP.Nonce(ctx); nonce != "" {
+			h.Set("DPoP-Nonce", nonce)
+		}
+	}
+}
+
+// challenge builds the parameters (RFC 6750 section 3, RFC 9728 section 5.1). The
+// values need no escaping: scope names and canonical URIs have neither quotes nor
+// backslashes.
+func (r *Responder) challenge(f Refusal, withError bool, algorithms []string) string {
+	var params []string
+	add := func(name, value string) {
+		if value != "" {
+			params = append(params, name+`="`+value+`"`)
+		}
+	}
+	if withError {
+		add("error", f.Error)
+		add("error_description", descriptions[f.Error])
+	}
+	add("algs", strings.Join(algorithms, " "))
+	add("scope", strings.Join(f.Scopes, " "))
+	if a := f.Authentication; a != nil { // RFC 9470 section 3
+		add("acr_values", strings.Join(a.ACRValues, " "))
+		if a.MaxAge > 0 {
+			add("max_age", strconv.Itoa(int(a.MaxAge.Seconds())))
+		}
+	}
+	add("resource_metadata", r.MetadataURL)
+	return strings.Join(params, ", ")
+}

@@ -1,0 +1,70 @@
+// Package redistest runs Debian's redis-server in tests.
+package redistest
+
+import (
+	"net"
+	"os/exec"
+	"testing"
+	"time"
+)
+
+// Server is a redis-server on a loopback port that it keeps when it is started
+// again. It stops when the test ends.
+type Server struct {
+	// Addr is host:port.
+	Addr string
+
+	t   testing.TB
+	cmd *exec.Cmd
+}
+
+// Start starts a redis-server without data and without password.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Server{Addr: l.Addr().String(), t: t}
+	_ = l.Close()
+	t.Cleanup(s.Stop)
+	s.Restart()
+	return s
+}
+
+// Stop kills the server; what it held is gone.
+func (s *Server) Stop() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
+	s.cmd = nil
+}
+
+// Restart starts the server anew, and returns when it answers.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.Stop()
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		s.t.Fatalf("%v: install Debian's redis-server, as make test does", err)
+	}
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	//nolint:noctx,gosec // it runs until Stop; the program is the one of PATH
+	s.cmd = exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); {
+		if conn, err := new(net.Dialer).DialContext(s.t.Context(), "tcp", s.Addr); err == nil {
+			_ = conn.Close()
+			return
+		}
+		time.Sleep(5 * time.Millisecond) // a process that is not ours cannot be waited for otherwise
+	}
+	s.t.Fatal("redis-server did not start")
+}
