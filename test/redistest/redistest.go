@@ -54,7 +54,6 @@ func (s *Server) Restart() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	//nolint:gosec // it runs until Stop; the program is the one of PATH
 	s.cmd = exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
