@@ -77,7 +77,7 @@ func (r *Reconciler) overwrite(ctx context.Context, c *child, refusal error) err
 
 // remove deletes a child that is no longer wanted, if it is ours.
 func (r *Reconciler) remove(ctx context.Context, s *scope, c *child) error {
-	if !c.exists() || !metav1.IsControlledBy(c.live, s.server) || !c.live.GetDeletionTimestamp().IsZero() {
+	if !c.exists() || !ours(c.live, s.server) || !c.live.GetDeletionTimestamp().IsZero() {
 		return nil
 	}
 	uid := c.live.GetUID()

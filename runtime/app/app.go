@@ -149,6 +149,8 @@ func (s *Server) watch(ctx context.Context) error {
 			last = err.Error()
 			s.metrics.ConfigLoaded("", err)
 			s.options.Logger.Error("configuration refused", "enforced", status.Revision, "error", err)
+		case err == nil && !changed:
+			last = "" // good again: the same mistake later is worth a line again
 		case changed:
 			last = ""
 			s.metrics.ConfigLoaded(status.Revision, nil)

@@ -100,6 +100,23 @@ func TestARemovedKeyTakesRememberedTokensWithIt(t *testing.T) {
 	}
 }
 
+func TestAnIssuerThatTakesAllKeysAwayIsObeyed(t *testing.T) {
+	f := start(t)
+	token, next := f.token("invoices:read"), ""
+	if got := f.status(token); got != http.StatusOK {
+		t.Fatalf("status %d, want 200", got)
+	}
+	f.issuer.Rotate(jwa.ES256)
+	next = f.token("invoices:read")
+	f.issuer.SetFault(oauthtest.EndpointJWKS, oauthtest.Fault{Body: `{"keys":[]}`})
+	if got := f.status(next); got != http.StatusUnauthorized { // causes the fetch
+		t.Errorf("a token of a key that is not published: status %d, want 401", got)
+	}
+	if got := f.status(token); got != http.StatusUnauthorized {
+		t.Errorf("a remembered token: status %d, want 401", got)
+	}
+}
+
 func TestKnownKeysOutliveTheIssuer(t *testing.T) {
 	f := start(t)
 	token := f.token("invoices:read")

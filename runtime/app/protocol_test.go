@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -239,6 +240,41 @@ func TestBuiltinTools(t *testing.T) {
 	reader := issuer.Token(oauthtest.Claims{"scope": "invoices:read"})
 	if resp := r.Do(runtimetest.Call(reader, "echo", map[string]any{"n": 1})); resp.Status != http.StatusForbidden {
 		t.Errorf("without the scope: status %d, want 403", resp.Status)
+	}
+}
+
+func TestAToolThatPanicsFailsItsCallOnly(t *testing.T) {
+	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
+	c := runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1")
+	c.Tools = []config.Tool{{Name: "boom", Upstream: config.UpstreamBuiltin, InputSchema: json.RawMessage(`{"type":"object"}`)}}
+	boom := func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("boom") }
+	r := runtimetest.Start(t, c, func(o *app.Options) { o.Builtins = map[string]mcp.ToolHandler{"boom": boom} })
+	token := issuer.Token(oauthtest.Claims{"scope": "invoices:read"})
+	for range 2 {
+		if got := r.Do(runtimetest.Call(token, "boom", nil)).ErrorCode(); got != -32603 {
+			t.Errorf("code %d, want -32603", got)
+		}
+	}
+}
+
+func TestABatchIsBoundedAndPaysForEachOfItsCalls(t *testing.T) {
+	call := `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"lookup_invoice","arguments":{"invoiceId":"1"}}}`
+	batch := func(n int) string {
+		calls := make([]string, n)
+		for i := range calls {
+			calls[i] = fmt.Sprintf(call, i)
+		}
+		return "[" + strings.Join(calls, ",") + "]"
+	}
+	f := startWith(t, func(c *config.RuntimeConfig) { c.RateLimit = &config.RateLimit{Requests: 10, PeriodSeconds: 3600} })
+	token := f.token("invoices:read")
+	for _, step := range []struct{ calls, status int }{{1000, 400}, {8, 200}, {8, 429}} {
+		if resp := f.Do(runtimetest.Request{Token: token, Version: "2025-03-26", Body: batch(step.calls)}); resp.Status != step.status {
+			t.Errorf("%d calls: status %d, want %d: %.200s", step.calls, resp.Status, step.status, resp.Body)
+		}
+	}
+	if got := len(f.api.Requests()); got != 8 {
+		t.Errorf("the upstream was asked %d times, want 8", got)
 	}
 }
 

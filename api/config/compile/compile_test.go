@@ -12,17 +12,21 @@ import (
 
 func TestSchemasThatDoNotCompile(t *testing.T) {
 	for name, tc := range map[string]struct{ schema, want string }{
-		"no JSON":                  {`{`, "not a JSON Schema"},
-		"a boolean":                {`true`, "root type"},
-		"no type":                  {`{}`, `want "object"`},
-		"a list of types":          {`{"type":["object","null"]}`, `want "object"`},
-		"another root type":        {`{"type":"array"}`, `root type is "array"`},
-		"another draft":            {`{"$schema":"http://json-schema.org/draft-04/schema#","type":"object"}`, "draft-04"},
-		"a reference to the net":   {`{"type":"object","properties":{"a":{"$ref":"https://example.com/s.json"}}}`, "references must stay inside"},
-		"a reference to a file":    {`{"type":"object","properties":{"a":{"$ref":"file:///etc/passwd"}}}`, "references must stay inside"},
-		"a reference to nowhere":   {`{"type":"object","properties":{"a":{"$ref":"#/$defs/none"}}}`, "references must stay inside"},
-		"a pattern that is broken": {`{"type":"object","properties":{"a":{"pattern":"("}}}`, "does not compile"},
-		"a wrong keyword value":    {`{"type":"object","required":"a"}`, "not a JSON Schema"},
+		"no JSON":                   {`{`, "not a JSON Schema"},
+		"a boolean":                 {`true`, "root type"},
+		"no type":                   {`{}`, `want "object"`},
+		"a list of types":           {`{"type":["object","null"]}`, `want "object"`},
+		"another root type":         {`{"type":"array"}`, `root type is "array"`},
+		"another draft":             {`{"$schema":"http://json-schema.org/draft-04/schema#","type":"object"}`, "draft-04"},
+		"a reference to the net":    {`{"type":"object","properties":{"a":{"$ref":"https://example.com/s.json"}}}`, "references must stay inside"},
+		"a reference to a file":     {`{"type":"object","properties":{"a":{"$ref":"file:///etc/passwd"}}}`, "references must stay inside"},
+		"a reference to nowhere":    {`{"type":"object","properties":{"a":{"$ref":"#/$defs/none"}}}`, "references must stay inside"},
+		"a pattern that is broken":  {`{"type":"object","properties":{"a":{"pattern":"("}}}`, "does not compile"},
+		"a schema that is itself":   {`{"type":"object","$ref":"#"}`, "refers to itself"},
+		"one that is all of itself": {`{"type":"object","allOf":[{"$ref":"#"}]}`, "refers to itself"},
+		"a circle further down":     {`{"type":"object","properties":{"a":{"$ref":"#/$defs/a"}},"$defs":{"a":{"not":{"$ref":"#/$defs/b"}},"b":{"anyOf":[{"$ref":"#/$defs/a"}]}}}`, "refers to itself"},
+		"a circle by anchor":        {`{"type":"object","$anchor":"x","if":{"$ref":"#x"}}`, "refers to itself"},
+		"a wrong keyword value":     {`{"type":"object","required":"a"}`, "not a JSON Schema"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewSchema(json.RawMessage(tc.schema))
@@ -38,6 +42,7 @@ func TestSchemasThatCompile(t *testing.T) {
 		"the smallest":              `{"type":"object"}`,
 		"one that names its draft":  `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object"}`,
 		"one with definitions":      `{"type":"object","properties":{"a":{"$ref":"#/$defs/a"}},"$defs":{"a":{"type":"string"}}}`,
+		"a tree, which gets deeper": `{"type":"object","properties":{"next":{"$ref":"#"},"not":{"$ref":"#/$defs/a"}},"$defs":{"a":{"items":{"$ref":"#/$defs/a"}}}}`,
 		"one with unknown keywords": `{"type":"object","x-mcp-header":"a","properties":{"a":{"type":"string","x-y":1}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {

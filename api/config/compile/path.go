@@ -138,9 +138,10 @@ func pathValue(name string, v any) (string, error) {
 		return "", fmt.Errorf("argument %s is empty", name)
 	case strings.ContainsFunc(s, func(r rune) bool { return r < 0x20 || r == 0x7f }):
 		return "", fmt.Errorf("argument %s has control characters", name)
-	case hasDotSegment(s) || strings.Contains(s, "%"):
-		// A percent sign would be decoded twice by an upstream behind a proxy.
-		return "", fmt.Errorf("argument %s has a . or .. segment or a percent sign", name)
+	case hasDotSegment(s) || strings.ContainsAny(s, `%/\?#;`):
+		// Encoding is not enough: many servers route on the decoded path, and a
+		// percent sign would be decoded twice behind a proxy.
+		return "", fmt.Errorf(`argument %s has a . or .. segment or one of %% / \ ? # ;`, name)
 	}
 	return s, nil
 }

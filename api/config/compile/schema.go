@@ -39,6 +39,9 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("does not compile (references must stay inside the schema): %w", err)
 	}
+	if err := checkCycles(raw); err != nil {
+		return nil, err
+	}
 	return &Schema{resolved: resolved, root: root}, nil
 }
 

@@ -115,7 +115,7 @@ func TestRSAKeysOfProofsAreNeitherShortNorHuge(t *testing.T) {
 func TestEd25519KeysOfAnotherLength(t *testing.T) {
 	for _, n := range []int{1, 31, 33} {
 		jwk := fmt.Sprintf(`{"kty":"OKP","crv":"Ed25519","kid":"1","x":"%s"}`, base64.RawURLEncoding.EncodeToString(make([]byte, n)))
-		if set, err := parseKeySet([]byte(`{"keys":[` + jwk + `]}`)); err == nil {
+		if set, err := parseKeySet([]byte(`{"keys":[` + jwk + `]}`)); err == nil && len(set.keys) > 0 {
 			t.Errorf("%d bytes: a set of %d keys", n, len(set.keys))
 		}
 		k := newKey(t, jwa.EdDSA)

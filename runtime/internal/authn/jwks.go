@@ -91,9 +91,6 @@ func parseKeySet(raw []byte) (*keySet, error) {
 			set.keys = append(set.keys, *k)
 		}
 	}
-	if len(set.keys) == 0 {
-		return nil, errors.New("JWKS has no key that verifies signatures")
-	}
 	return set, nil
 }
 

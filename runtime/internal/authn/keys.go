@@ -157,7 +157,13 @@ func (k *Keys) fetchKeysLocked(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading keys from %s: %w", k.jwksURI, err)
 	}
-	if prev := k.current.Load(); prev == nil {
+	prev := k.current.Load()
+	// An issuer that has taken all keys away has revoked them: that is obeyed, and
+	// it is no reason to start with none.
+	if prev == nil && len(next.keys) == 0 {
+		return fmt.Errorf("reading keys from %s: JWKS has no key that verifies signatures", k.jwksURI)
+	}
+	if prev == nil {
 		next.generation = 1
 	} else if next.generation = prev.generation; !prev.keeps(next) {
 		next.generation++

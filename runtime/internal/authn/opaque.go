@@ -105,7 +105,12 @@ func (o *Opaque) Verify(ctx context.Context, token string) (*Principal, error) {
 // join shares the question about one token among all who bring it. It outlives
 // the request that began it, within the client's timeout.
 func (o *Opaque) join(ctx context.Context, d digest, token string) (*Principal, error) {
-	done := o.flight.DoChan(string(d[:]), func() (any, error) {
+	done := o.flight.DoChan(string(d[:]), func() (_ any, err error) {
+		defer func() {
+			if recover() != nil { // nothing else would stop it in this goroutine
+				err = refuse(Unavailable, "the answer of the issuer could not be judged")
+			}
+		}()
 		return o.ask(context.WithoutCancel(ctx), d, token)
 	})
 	select {

@@ -2,6 +2,8 @@ package httpmw
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -29,10 +31,39 @@ func LimitDepth(r *Responder) func(http.Handler) http.Handler {
 				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "nested_too_deep", Reason: "nested_too_deep"})
 				return
 			}
+			calls := batchSize(body)
+			if calls > maxBatch {
+				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "batch_too_large", Reason: "batch_too_large"})
+				return
+			}
 			req.Body = io.NopCloser(bytes.NewReader(body))
-			next.ServeHTTP(w, req)
+			next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), callsKey{}, calls)))
 		})
 	}
+}
+
+// maxBatch is how many messages a JSON-RPC batch (2025-03-26) may have: its calls
+// run at once, and their answers are held until the last one is there.
+const maxBatch = 8
+
+type callsKey struct{}
+
+// calls is how many messages the request carries.
+func calls(ctx context.Context) int {
+	n, _ := ctx.Value(callsKey{}).(int)
+	return max(n, 1)
+}
+
+// batchSize counts the elements of an array; what is no array is one message.
+func batchSize(body []byte) int {
+	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '[' {
+		return 1
+	}
+	var elements []json.RawMessage
+	if json.Unmarshal(body, &elements) != nil {
+		return 1 // no JSON, which the SDK refuses
+	}
+	return len(elements)
 }
 
 func bodyRefusal(err error) Refusal {

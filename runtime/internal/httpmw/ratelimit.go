@@ -16,13 +16,16 @@ func LimitRate(limiter ratelimit.Limiter, r *Responder) func(http.Handler) http.
 			return next
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			verdict := limiter.Take(req.Context(), identity(authn.FromContext(req.Context())))
-			if !verdict.Allowed {
-				r.Refuse(w, req, Refusal{
-					Status: http.StatusTooManyRequests, Error: "rate_limited", Reason: "rate_limited",
-					RetryAfter: wholeSeconds(verdict.RetryAfter),
-				})
-				return
+			caller := identity(authn.FromContext(req.Context()))
+			for range calls(req.Context()) {
+				verdict := limiter.Take(req.Context(), caller)
+				if !verdict.Allowed {
+					r.Refuse(w, req, Refusal{
+						Status: http.StatusTooManyRequests, Error: "rate_limited", Reason: "rate_limited",
+						RetryAfter: wholeSeconds(verdict.RetryAfter),
+					})
+					return
+				}
 			}
 			next.ServeHTTP(w, req)
 		})

@@ -67,7 +67,7 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 		return nil, errDenied
 	}
 	start, call := time.Now(), new(toolCall)
-	result, err := next(context.WithValue(ctx, toolCallKey{}, call), methodCallTool, req)
+	result, err := recovered(next)(context.WithValue(ctx, toolCallKey{}, call), methodCallTool, req)
 	reason := reasonOf(result, err)
 	observer.ToolCalled(tool, string(audit.Allowed), reason)
 	log.Write(ctx, audit.Event{
@@ -77,6 +77,19 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 		UpstreamStatus: call.upstreamStatus, Duration: time.Since(start),
 	})
 	return result, err
+}
+
+// recovered turns a panic of a tool into an error of its call. The SDK runs tools
+// in goroutines of its own, where nothing else would stop the panic.
+func recovered(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, req mcp.Request) (result mcp.Result, err error) {
+		defer func() {
+			if recover() != nil {
+				result, err = nil, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
+			}
+		}()
+		return next(ctx, method, req)
+	}
 }
 
 func reasonOf(result mcp.Result, err error) string {
