@@ -52,15 +52,16 @@ main() {
 	machine "$tmp/after"
 	diff -u "$tmp/before" "$tmp/after" || fail "the machine is not as it was"
 	ok "the machine is as it was before"
-	"$here/down.sh" | grep -q 'no cluster' || fail "a second down.sh found something"
+	[[ "$("$here/down.sh")" == *'no cluster'* ]] || fail "a second down.sh found something"
 	ok "a second down.sh finds nothing"
 	say "$passed passed, 0 failed"
 }
 
 kill_component() {
-	local pid
+	local pid program
 	for pid in $(members); do
-		[ "$(tr '\0' '\n' <"/proc/$pid/cmdline" | head -n 1)" != "$1" ] || kill -KILL "$pid"
+		IFS= read -r -d '' program <"/proc/$pid/cmdline" || continue
+		[ "$program" != "$1" ] || kill -KILL "$pid"
 	done
 }
 

@@ -71,7 +71,7 @@ has_address() {
 	[ "$(kubectl --namespace smoke get ingress smoke --output 'jsonpath={.status.loadBalancer.ingress[0].ip}')" = "$node_ip" ]
 }
 fallback_served() {
-	fetch --insecure --verbose --output /dev/null https://smoke.example.com/ 2>&1 | grep -q 'Fake Certificate'
+	[[ "$(fetch --insecure --verbose --output /dev/null https://smoke.example.com/ 2>&1)" == *'Fake Certificate'* ]]
 }
 redirects() {
 	[ "$(fetch --output /dev/null --write-out '%{http_code} %{redirect_url}' http://smoke.example.com/a?b=c)" = "308 https://smoke.example.com/a?b=c" ]

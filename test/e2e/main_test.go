@@ -8,13 +8,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"testing"
 	"time"
 
-	networkingv1 "k8s.io/api/networking/v1"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/hack/demo/cluster"
@@ -29,6 +26,7 @@ const (
 	issuerURL       = "https://" + issuerHost
 	sharedNamespace = "e2e-shared" // the issuer's Ingress, and the billing API
 	setupLimit      = 2 * time.Minute
+	othersLimit     = 10 * time.Minute
 )
 
 // env is what all tests share. The issuer runs in this process, so that tests
@@ -58,8 +56,6 @@ func TestMain(m *testing.M) {
 }
 
 func setUp(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, setupLimit)
-	defer cancel()
 	kubeconfig := os.Getenv("KUBECONFIG")
 	if kubeconfig == "" {
 		return errors.New("KUBECONFIG names no cluster; make e2e starts one")
@@ -71,6 +67,11 @@ func setUp(ctx context.Context) error {
 	if env.cluster, err = cluster.Open(project, kubeconfig); err != nil {
 		return err
 	}
+	if err := lock(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, setupLimit)
+	defer cancel()
 	if env.authority, err = fixture.LoadAuthority(project.Path("dist", "demo")); err != nil {
 		return err
 	}
@@ -84,6 +85,15 @@ func setUp(ctx context.Context) error {
 		}
 	}
 	return serveIssuer(ctx)
+}
+
+// lock waits for another run on the same cluster to end. It is held until this
+// process ends.
+func lock(ctx context.Context) error {
+	return console.New(os.Stderr, 0).Wait(ctx, "nobody else uses the cluster", othersLimit, func(context.Context) (bool, string, error) {
+		locked, err := env.cluster.TryLock()
+		return locked, "another make e2e or demo does", err
+	})
 }
 
 func loadImages(ctx context.Context, project cluster.Project) (cluster.Images, error) {
@@ -125,99 +135,6 @@ func installShared(ctx context.Context, images cluster.Images) error {
 		return err
 	}
 	return awaitRollout(ctx, ctrlclient.ObjectKey{Namespace: sharedNamespace, Name: "billing-api"})
-}
-
-// serveIssuer listens where the node can reach this process, and has the
-// Ingress lead there.
-func serveIssuer(ctx context.Context) error {
-	var err error
-	if env.issuer, err = oauthtest.NewHandler(oauthtest.Config{Issuer: issuerURL, Subjects: []string{"alice"}}); err != nil {
-		return err
-	}
-	address, err := addressTowards(ctx, env.cluster.REST.Host)
-	if err != nil {
-		return err
-	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort(address, "0"))
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: env.issuer, ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = server.Serve(listener) }() // as long as this process
-	if err := applyIssuer(ctx, listener.Addr().(*net.TCPAddr)); err != nil {
-		return err
-	}
-	return awaitIssuer(ctx)
-}
-
-func applyIssuer(ctx context.Context, at *net.TCPAddr) error {
-	certificate, err := fixture.Certificates(env.authority, []fixture.Certificate{{Namespace: sharedNamespace, Name: "issuer-tls", Hosts: []string{issuerHost}}})
-	if err != nil {
-		return err
-	}
-	if err := apply(ctx, certificate); err != nil {
-		return err
-	}
-	return apply(ctx, fmt.Appendf(nil, issuerManifest, sharedNamespace, at.IP, at.Port, issuerHost))
-}
-
-const issuerManifest = `
-apiVersion: v1
-kind: Service
-metadata: {name: issuer, namespace: %[1]s}
-spec: {ports: [{name: http, port: 80}]}
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: {name: issuer, namespace: %[1]s, labels: {kubernetes.io/service-name: issuer}}
-addressType: IPv4
-endpoints: [{addresses: ["%[2]s"]}]
-ports: [{name: http, port: %[3]d, protocol: TCP}]
----
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: {name: issuer, namespace: %[1]s}
-spec:
-  ingressClassName: nginx
-  tls: [{hosts: [%[4]s], secretName: issuer-tls}]
-  rules:
-  - host: %[4]s
-    http: {paths: [{path: /, pathType: Prefix, backend: {service: {name: issuer, port: {name: http}}}}]}
-`
-
-// awaitIssuer learns where the Ingress is, and waits until it leads here.
-func awaitIssuer(ctx context.Context) error {
-	return wait(ctx, "the issuer to be reached through the Ingress", func(ctx context.Context) (bool, string, error) {
-		var ingress networkingv1.Ingress
-		if err := env.cluster.Get(ctx, ctrlclient.ObjectKey{Namespace: sharedNamespace, Name: "issuer"}, &ingress); err != nil {
-			return false, "", err
-		}
-		for _, i := range ingress.Status.LoadBalancer.Ingress {
-			env.ingress = i.IP
-		}
-		if env.ingress == "" {
-			return false, "the Ingress has no address", nil
-		}
-		answer, err := anonymous(issuerURL).Get(ctx, issuerURL+"/jwks")
-		if err != nil {
-			return false, err.Error(), nil
-		}
-		return answer.Status == http.StatusOK, fmt.Sprintf("status %d", answer.Status), nil
-	})
-}
-
-// addressTowards is this machine's address as the cluster sees it.
-func addressTowards(ctx context.Context, apiServer string) (string, error) {
-	target, err := hostPort(apiServer)
-	if err != nil {
-		return "", err
-	}
-	conn, err := (&net.Dialer{}).DialContext(ctx, "udp", target) // sends nothing
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).IP.String(), nil
 }
 
 // wait is console.Wait without a story.

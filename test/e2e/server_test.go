@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -302,15 +300,4 @@ func diagnose(out io.Writer, namespaces ...string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	env.cluster.Diagnose(ctx, out, namespaces...)
-}
-
-func hostPort(address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", err
-	}
-	if u.Port() == "" {
-		return net.JoinHostPort(u.Hostname(), "443"), nil
-	}
-	return u.Host, nil
 }

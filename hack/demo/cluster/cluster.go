@@ -5,6 +5,7 @@ package cluster
 
 import (
 	"fmt"
+	"os"
 
 	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -27,6 +28,8 @@ type Cluster struct {
 	Kubeconfig string
 	// Project is where the commands find charts, samples and programs.
 	Project Project
+
+	lock *os.File // nil unless TryLock has it
 }
 
 // Open connects to the cluster of a kubeconfig.

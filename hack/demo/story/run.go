@@ -99,6 +99,9 @@ func (s *story) close() {
 		_ = s.session.Close() // nothing is lost with it
 	}
 	s.replicas.Close()
+	if s.cluster != nil {
+		s.cluster.Unlock()
+	}
 }
 
 // adviceError is an error with what to do about it.

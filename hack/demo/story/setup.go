@@ -14,8 +14,12 @@ import (
 	"github.com/securedmcp/operator/hack/demo/fixture"
 )
 
-// clusterLimit bounds what a cluster that works does in seconds.
-const clusterLimit = 90 * time.Second
+const (
+	// clusterLimit bounds what a cluster that works does in seconds.
+	clusterLimit = 90 * time.Second
+	// othersLimit is more than another demo, or all end-to-end tests, take.
+	othersLimit = 10 * time.Minute
+)
 
 // openCluster starts the local cluster, or looks at the one that is there.
 func (s *story) openCluster(ctx context.Context) error {
@@ -39,7 +43,19 @@ func (s *story) openCluster(ctx context.Context) error {
 		return advise(err, "check that DEMO_KUBECONFIG works: kubectl --kubeconfig %s version", s.kubeconfig())
 	}
 	s.console.Done("Kubernetes %s answers", version.GitVersion)
+	if err := s.waitAlone(ctx); err != nil {
+		return err
+	}
 	return s.preflight(ctx)
+}
+
+// waitAlone waits for other demos and test runs of this machine to end.
+func (s *story) waitAlone(ctx context.Context) error {
+	err := s.console.Wait(ctx, "nobody else uses the cluster", othersLimit, func(context.Context) (bool, string, error) {
+		locked, err := s.cluster.TryLock()
+		return locked, "another demo or make e2e does", err
+	})
+	return advise(err, "wait until the other demo or make e2e has ended, and run it again")
 }
 
 // preflight refuses what would fail later, or hurt somebody.
