@@ -85,7 +85,7 @@ func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance
 	p.responder = newResponder(p.resource, p.policy, log, b.metrics)
 	server, err := tools.NewServer(tools.Config{
 		Runtime: c, Policy: p.policy, Builtins: b.options.Builtins, Audit: log,
-		Observer: b.metrics, Version: b.options.Version,
+		Observer: b.metrics, Logger: b.options.Logger, Version: b.options.Version,
 	})
 	if err != nil {
 		return nil, err

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/securedmcp/operator/runtime/internal/admission"
 )
 
 // KeysConfig says where verification keys come from and how long they last.
@@ -37,6 +40,9 @@ type KeysConfig struct {
 // KeysObserver is told of each fetch of an issuer's keys.
 type KeysObserver interface {
 	KeysFetched(issuer string, err error)
+	// KeyRefused is called for each key of a fetched set that is "private" or
+	// "symmetric".
+	KeyRefused(kind string)
 }
 
 const (
@@ -158,10 +164,11 @@ func (k *Keys) fetchKeysLocked(ctx context.Context) error {
 		return fmt.Errorf("reading keys from %s: %w", k.jwksURI, err)
 	}
 	prev := k.current.Load()
+	k.reportRefused(prev, next)
 	// An issuer that has taken all keys away has revoked them: that is obeyed, and
 	// it is no reason to start with none.
 	if prev == nil && len(next.keys) == 0 {
-		return fmt.Errorf("reading keys from %s: JWKS has no key that verifies signatures", k.jwksURI)
+		return k.noKeys(next)
 	}
 	if prev == nil {
 		next.generation = 1
@@ -173,6 +180,27 @@ func (k *Keys) fetchKeysLocked(ctx context.Context) error {
 	return nil
 }
 
+func (k *Keys) noKeys(set *keySet) error {
+	if len(set.refused) > 0 {
+		return fmt.Errorf("reading keys from %s: JWKS has no key left that verifies signatures: %s; want public keys only", k.jwksURI, describe(set.refused))
+	}
+	return fmt.Errorf("reading keys from %s: JWKS has no key that verifies signatures", k.jwksURI)
+}
+
+// reportRefused logs the secret keys of a set when they are others than before:
+// the set is fetched every few minutes.
+func (k *Keys) reportRefused(prev, next *keySet) {
+	for _, r := range next.refused {
+		if k.cfg.Observer != nil {
+			k.cfg.Observer.KeyRefused(r.kind)
+		}
+	}
+	if len(next.refused) > 0 && (prev == nil || !slices.Equal(prev.refused, next.refused)) {
+		k.cfg.Logger.Error("the issuer publishes keys that are secret no more; they and their public parts are refused",
+			"issuer", k.cfg.Issuer, "refused", describe(next.refused))
+	}
+}
+
 func (k *Keys) observe(err error) {
 	if k.cfg.Observer != nil {
 		k.cfg.Observer.KeysFetched(k.cfg.Issuer, err)
@@ -181,17 +209,23 @@ func (k *Keys) observe(err error) {
 
 // refetchUnknown fetches the keys because a token names one that is not known.
 // All callers of one moment share one fetch, and the budget bounds how many
-// there are. It returns the newest keys either way.
-func (k *Keys) refetchUnknown(ctx context.Context) *keySet {
+// there are; they wait beside the requests that are worked on. It returns the
+// newest keys either way, or an error where there was no place to wait.
+func (k *Keys) refetchUnknown(ctx context.Context) (*keySet, *Error) {
 	r := k.join(ctx)
 	if r == nil {
-		return k.set()
+		return k.set(), nil
 	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
+	err := admission.FromContext(ctx).Wait(func() {
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+		}
+	})
+	if err != nil {
+		return nil, crowded("too many requests wait for the issuer's keys")
 	}
-	return k.set()
+	return k.set(), nil
 }
 
 // join returns the fetch under way, or starts one if the budget allows.

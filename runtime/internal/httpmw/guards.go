@@ -3,11 +3,12 @@ package httpmw
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/securedmcp/operator/runtime/internal/crash"
 )
 
 type requestIDKey struct{}
@@ -42,8 +43,7 @@ func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
 				if p == http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
 					panic(p)
 				}
-				// The value may quote what a caller sent; its type does not.
-				logger.ErrorContext(ctx, "request panicked", "requestID", RequestID(ctx), "type", fmt.Sprintf("%T", p))
+				logger.With("requestID", RequestID(ctx)).ErrorContext(ctx, "request panicked", crash.Attrs(p)...)
 				w.WriteHeader(http.StatusInternalServerError)
 			}()
 			next.ServeHTTP(w, req)

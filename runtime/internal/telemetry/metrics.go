@@ -19,6 +19,7 @@ type Metrics struct {
 	verifySeconds prometheus.Histogram
 	cacheHits     prometheus.Counter
 	keyFetches    *prometheus.CounterVec
+	keysRefused   *prometheus.CounterVec
 	toolCalls     *prometheus.CounterVec
 	upstream      *prometheus.HistogramVec
 	reloads       *prometheus.CounterVec
@@ -38,6 +39,7 @@ func New(registry *prometheus.Registry) *Metrics {
 		requests:      counter("requests_total", "Requests to the MCP endpoint, by outcome: ok or the reason of the refusal.", "outcome"),
 		verifications: counter("token_verifications_total", "Tokens verified anew, by result: ok or the reason of the refusal.", "result"),
 		keyFetches:    counter("issuer_key_fetches_total", "Fetches of the issuer's keys, by result: ok or error.", "result"),
+		keysRefused:   counter("issuer_keys_refused_total", "Keys that the issuer published and that were refused at a fetch, by kind: private or symmetric.", "kind"),
 		toolCalls:     counter("tool_calls_total", "Calls of declared tools, by decision and result.", "tool", "decision", "reason"),
 		reloads:       counter("config_reloads_total", "Configurations loaded after the first, by result: ok or error.", "result"),
 		verifySeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -65,7 +67,7 @@ func New(registry *prometheus.Registry) *Metrics {
 		Namespace: "securedmcp", Name: "introspection_seconds", Help: "Time of questions to the issuer about opaque tokens, by result: ok or error.",
 		Buckets: prometheus.DefBuckets,
 	}, []string{"result"})
-	registry.MustRegister(m.introspection, m.rateShared, m.dpopShared, m.requests, m.verifications, m.keyFetches, m.toolCalls, m.reloads,
+	registry.MustRegister(m.introspection, m.rateShared, m.dpopShared, m.requests, m.verifications, m.keyFetches, m.keysRefused, m.toolCalls, m.reloads,
 		m.verifySeconds, m.cacheHits, m.upstream, m.config,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -96,6 +98,9 @@ func (m *Metrics) Introspected(took time.Duration, err error) {
 func (m *Metrics) KeysFetched(_ string, err error) {
 	m.keyFetches.WithLabelValues(okOrError(err)).Inc()
 }
+
+// KeyRefused implements authn.KeysObserver.
+func (m *Metrics) KeyRefused(kind string) { m.keysRefused.WithLabelValues(kind).Inc() }
 
 // ToolCalled counts a call of a declared tool.
 func (m *Metrics) ToolCalled(tool, decision, reason string) {

@@ -39,6 +39,8 @@ type Config struct {
 	Builtins map[string]mcp.ToolHandler
 	Audit    *audit.Log
 	Observer Observer
+	// Logger is told of tools that panic.
+	Logger *slog.Logger
 	// Version is the runtime's own, told to clients.
 	Version string
 }
@@ -78,7 +80,7 @@ func NewServer(c Config) (*Server, error) {
 		},
 		Logger: silent,
 	})
-	s := &Server{touch: func() {}, streams: &streams{cancels: map[*context.CancelFunc]struct{}{}}}
+	s := &Server{touch: func() {}, streams: newStreams()}
 	for i := range c.Runtime.Tools {
 		t := &c.Runtime.Tools[i]
 		handler, err := newHandler(c, t, apis)
@@ -90,7 +92,7 @@ func NewServer(c Config) (*Server, error) {
 		s.touch = func() { server.AddTool(declaration(t), handler) }
 		s.touch()
 	}
-	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware, authorize(c.Policy, c.Audit, c.Observer))
+	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware, authorize(&c))
 	s.Handler = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{
 		Stateless:                    true,
 		JSONResponse:                 true,
