@@ -67,8 +67,10 @@ func NewOpaque(ctx context.Context, cfg OpaqueConfig) (*Opaque, error) {
 	if err != nil {
 		return nil, err
 	}
-	asker := &introspector{issuer: cfg.Runtime.Issuer, endpoint: md.IntrospectionEndpoint, clientID: i.ClientID, client: cfg.Client, auth: auth}
-	if len(md.IntrospectionSigning) > 0 {
+	asker := &introspector{
+		issuer: cfg.Runtime.Issuer, endpoint: md.IntrospectionEndpoint, clientID: i.ClientID, client: cfg.Client, auth: auth, skew: cfg.Policy.ClockSkew,
+	}
+	if md.signsIntrospection() {
 		if asker.keys, err = cfg.Keys(ctx); err != nil {
 			return nil, err
 		}
