@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,7 @@ type Server struct {
 	public   listener
 	admin    listener
 	tls      *tls.Config
+	closing  *sync.WaitGroup
 	draining atomic.Bool
 	done     chan struct{}
 	err      error
@@ -72,6 +74,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		Namespace: "securedmcp", Name: "issuer_keys_age_seconds", Help: "Time since the issuer's keys were last fetched.",
 	}, keys.oldest))
 	b := &builder{options: o, metrics: s.metrics, keys: keys}
+	s.closing = &b.closing
 	s.live = live.New(b.read, b.build)
 	if err := s.listen(registry); err != nil {
 		return nil, err
@@ -136,6 +139,7 @@ func (s *Server) run(ctx context.Context) {
 	})
 	s.err = group.Wait()
 	s.live.Close()
+	s.closing.Wait()
 }
 
 // watch keeps the configuration in force current. The directory of the file is

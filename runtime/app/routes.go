@@ -13,6 +13,7 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/policy"
 	"github.com/securedmcp/operator/runtime/internal/ratelimit"
+	"github.com/securedmcp/operator/runtime/internal/tracing"
 )
 
 const (
@@ -29,6 +30,7 @@ type parts struct {
 	dpop          *authn.DPoP // nil where it is disabled
 	responder     *httpmw.Responder
 	limiter       ratelimit.Limiter
+	tracer        *tracing.Tracer // nil where nothing is traced
 	mcp           http.Handler
 	logger        *slog.Logger
 }
@@ -45,6 +47,7 @@ func routes(p parts) http.Handler {
 		httpmw.AllowHost(p.resource, p.responder),
 		httpmw.AllowOrigin(p.resource, p.config.AllowedOrigins, p.responder),
 		httpmw.Authenticate(p.authenticator, p.dpop, p.policy, p.responder),
+		httpmw.Trace(p.tracer, p.endpoint()),
 		httpmw.RequireDoor(p.policy, p.responder),
 		httpmw.LimitDepth(p.responder),
 		httpmw.LimitRate(p.limiter, p.responder),
@@ -55,10 +58,7 @@ func routes(p parts) http.Handler {
 		httpmw.Denials(p.responder),
 	)
 	metadata := metadataHandler(p.config)
-	endpointPath, metadataPath := p.resource.Path, metadataPrefix+p.resource.Path
-	if endpointPath == "" {
-		endpointPath = "/"
-	}
+	endpointPath, metadataPath := p.endpoint(), metadataPrefix+p.resource.Path
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case endpointPath:
@@ -70,6 +70,9 @@ func routes(p parts) http.Handler {
 		}
 	})
 }
+
+// endpoint is the path of the MCP endpoint.
+func (p *parts) endpoint() string { return cmp.Or(p.resource.Path, "/") }
 
 // chain wraps h so that the first middleware is the outermost.
 func chain(h http.Handler, middleware ...func(http.Handler) http.Handler) http.Handler {

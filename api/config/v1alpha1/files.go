@@ -15,5 +15,8 @@ func (c *RuntimeConfig) Files() []string {
 	if c.RateLimit != nil && c.RateLimit.Redis != nil {
 		add(c.RateLimit.Redis.PasswordFile)
 	}
+	if c.Tracing != nil {
+		add(c.Tracing.HeadersFile)
+	}
 	return files
 }

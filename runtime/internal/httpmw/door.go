@@ -110,11 +110,11 @@ func denialRefusal(d *policy.Denial) Refusal {
 	case d.Authentication != nil:
 		return Refusal{
 			Status: http.StatusUnauthorized, Error: "insufficient_user_authentication", Challenge: true,
-			Scopes: d.Scopes, Authentication: d.Authentication, Reason: "insufficient_user_authentication", Tool: d.Tool,
+			Scopes: d.Scopes, Authentication: d.Authentication, Reason: "insufficient_user_authentication", Tool: d.Tool, TraceID: d.TraceID,
 		}
 	}
 	return Refusal{
 		Status: http.StatusForbidden, Error: "insufficient_scope", Challenge: true,
-		Scopes: d.Scopes, Reason: "insufficient_scope", Tool: d.Tool,
+		Scopes: d.Scopes, Reason: "insufficient_scope", Tool: d.Tool, TraceID: d.TraceID,
 	}
 }

@@ -24,6 +24,8 @@ type Denial struct {
 	// Streams is set where the request wants a stream more than is allowed:
 	// StreamsOfCaller or StreamsOfServer.
 	Streams string
+	// TraceID is that of the span of the denied call, "" without one.
+	TraceID string
 }
 
 // Values of Denial.Streams, and the reasons of such denials.

@@ -27,6 +27,7 @@ type Metrics struct {
 	rateShared    prometheus.Gauge
 	dpopShared    prometheus.Gauge
 	introspection *prometheus.HistogramVec
+	spans         *prometheus.CounterVec
 }
 
 // New registers the metrics, and those of the Go runtime and the process, with
@@ -41,6 +42,7 @@ func New(registry *prometheus.Registry) *Metrics {
 		keyFetches:    counter("issuer_key_fetches_total", "Fetches of the issuer's keys, by result: ok or error.", "result"),
 		keysRefused:   counter("issuer_keys_refused_total", "Keys that the issuer published and that were refused at a fetch, by kind: private or symmetric.", "kind"),
 		toolCalls:     counter("tool_calls_total", "Calls of declared tools, by decision and result.", "tool", "decision", "reason"),
+		spans:         counter("trace_spans_total", "Spans that were sent to the collector, by result: ok or error.", "result"),
 		reloads:       counter("config_reloads_total", "Configurations loaded after the first, by result: ok or error.", "result"),
 		verifySeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "securedmcp", Name: "token_verification_seconds", Help: "Time to verify a token that was not remembered.",
@@ -67,7 +69,7 @@ func New(registry *prometheus.Registry) *Metrics {
 		Namespace: "securedmcp", Name: "introspection_seconds", Help: "Time of questions to the issuer about opaque tokens, by result: ok or error.",
 		Buckets: prometheus.DefBuckets,
 	}, []string{"result"})
-	registry.MustRegister(m.introspection, m.rateShared, m.dpopShared, m.requests, m.verifications, m.keyFetches, m.keysRefused, m.toolCalls, m.reloads,
+	registry.MustRegister(m.introspection, m.rateShared, m.dpopShared, m.requests, m.verifications, m.keyFetches, m.keysRefused, m.toolCalls, m.reloads, m.spans,
 		m.verifySeconds, m.cacheHits, m.upstream, m.config,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -110,6 +112,11 @@ func (m *Metrics) ToolCalled(tool, decision, reason string) {
 // UpstreamAnswered observes one upstream call.
 func (m *Metrics) UpstreamAnswered(upstream, answer string, took time.Duration) {
 	m.upstream.WithLabelValues(upstream, answer).Observe(took.Seconds())
+}
+
+// SpansExported counts spans that were sent, or not.
+func (m *Metrics) SpansExported(spans int, err error) {
+	m.spans.WithLabelValues(okOrError(err)).Add(float64(spans))
 }
 
 // RateLimitShared implements ratelimit.Observer.

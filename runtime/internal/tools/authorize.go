@@ -15,6 +15,7 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/crash"
 	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/policy"
+	"github.com/securedmcp/operator/runtime/internal/tracing"
 )
 
 const methodCallTool = "tools/call"
@@ -62,9 +63,12 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 	if principal == nil || outcome == nil {
 		return nil, errors.New("tools/call outside the door")
 	}
+	ctx, span := tracing.ToolCall(ctx, tool, metaText(req.Params.Meta, "traceparent"))
 	names := p.Scopes.Names(needs.Scopes)
 	if d := httpmw.Judge(p, principal, needs, tool, names); d != nil {
+		d.TraceID = tracing.ID(ctx)
 		c.Observer.ToolCalled(tool, string(audit.Denied), d.Reason())
+		tracing.Ended(span, d.Reason())
 		outcome.Deny(d)
 		return nil, errDenied
 	}
@@ -72,13 +76,20 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 	result, err := recovered(next, tool, c.Logger)(context.WithValue(ctx, toolCallKey{}, call), methodCallTool, req)
 	reason := reasonOf(result, err)
 	c.Observer.ToolCalled(tool, string(audit.Allowed), reason)
+	tracing.Ended(span, reason)
 	c.Audit.Write(ctx, audit.Event{
-		Decision: audit.Allowed, Reason: reason, RequestID: httpmw.RequestID(ctx),
+		Decision: audit.Allowed, Reason: reason, RequestID: httpmw.RequestID(ctx), TraceID: tracing.ID(ctx),
 		Subject: principal.Subject, ClientID: principal.ClientID, Tool: tool,
 		Needs: names, Holds: p.Scopes.Names(principal.Scopes),
 		UpstreamStatus: call.upstreamStatus, Duration: time.Since(start),
 	})
 	return result, err
+}
+
+// metaText returns a member of _meta that is a string, "" for any other.
+func metaText(meta mcp.Meta, name string) string {
+	s, _ := meta[name].(string)
+	return s
 }
 
 // errPanicked is what the caller sees of a panic.
