@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/securedmcp/operator/runtime/internal/live"
@@ -67,6 +68,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	redis.SetLogger(storeLog{o.Logger}) // there is one for the whole process
 	registry := prometheus.NewRegistry()
 	s := &Server{options: o, tls: tlsConfig, metrics: telemetry.New(registry), done: make(chan struct{})}
 	keys := newKeyPool(s.metrics, o.Logger)
@@ -155,6 +157,7 @@ func (s *Server) watch(ctx context.Context) error {
 			s.options.Logger.Error("configuration refused", "enforced", status.Revision, "error", err)
 		case err == nil && !changed:
 			last = "" // good again: the same mistake later is worth a line again
+			s.metrics.ConfigGood()
 		case changed:
 			last = ""
 			s.metrics.ConfigLoaded(status.Revision, nil)

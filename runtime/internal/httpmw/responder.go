@@ -43,9 +43,9 @@ type Refusal struct {
 	TraceID string
 }
 
-// Counter counts requests by outcome.
+// Counter counts requests by the status and the reason of their answer.
 type Counter interface {
-	Request(outcome string)
+	Request(status int, reason string)
 }
 
 // Responder answers refusals for one resource.
@@ -84,10 +84,11 @@ func (r *Responder) Refuse(w http.ResponseWriter, req *http.Request, f Refusal) 
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": f.bodyError()})
 }
 
-// answered counts the request by its outcome, and notes that on its span.
-func (r *Responder) answered(ctx context.Context, status int, outcome string) {
-	r.Counter.Request(outcome)
-	tracing.Answered(ctx, status, outcome)
+// answered counts the request by its answer, and notes that on its span. The
+// reason is a word of a closed set.
+func (r *Responder) answered(ctx context.Context, status int, reason string) {
+	r.Counter.Request(status, reason)
+	tracing.Answered(ctx, status, reason)
 }
 
 func (f Refusal) bodyError() string {
