@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -19,15 +20,12 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/live"
 	"github.com/securedmcp/operator/runtime/internal/telemetry"
 )
 
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 120 * time.Second
-	maxHeaderBytes    = 32 << 10
-)
+const maxHeaderBytes = 32 << 10
 
 // Server is a running runtime.
 type Server struct {
@@ -94,20 +92,23 @@ func (s *Server) listen(registry *prometheus.Registry) error {
 		s.public.Close()
 		return fmt.Errorf("opening the admin listener: %w", err)
 	}
-	if s.public.server = newHTTPServer(s.live); s.tls != nil {
+	if s.public.server = newHTTPServer(s.live, &s.options); s.tls != nil {
 		s.public.Listener = tls.NewListener(s.public.Listener, s.tls)
 		s.public.server.TLSConfig = s.tls
 	}
-	s.admin.server = newHTTPServer(adminRoutes(s.live, registry, &s.draining))
+	s.admin.server = newHTTPServer(adminRoutes(s.live, registry, &s.draining), &s.options)
 	return nil
 }
 
-func newHTTPServer(h http.Handler) *http.Server {
+func newHTTPServer(h http.Handler, o *Options) *http.Server {
+	t := o.Timeouts
 	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
+		Handler:           httpmw.BoundTransfer(t.Body, t.Write)(h),
+		ReadHeaderTimeout: t.Header,
+		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    maxHeaderBytes,
+		// Of what any stranger can cause at will, TLS that is not spoken for one.
+		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/internal/authn"
@@ -16,10 +15,7 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/tracing"
 )
 
-const (
-	metadataPrefix = "/.well-known/oauth-protected-resource"
-	bodyTimeout    = 30 * time.Second
-)
+const metadataPrefix = "/.well-known/oauth-protected-resource"
 
 // parts are what Routes connects.
 type parts struct {
@@ -43,7 +39,7 @@ func routes(p parts) http.Handler {
 		httpmw.Identify,
 		httpmw.Recover(p.logger),
 		httpmw.LimitConcurrency(cmp.Or(limits.ConcurrentRequests, config.DefaultConcurrentRequests), p.responder),
-		httpmw.BoundBody(cmp.Or(limits.RequestBytes, config.DefaultRequestBytes), bodyTimeout),
+		httpmw.BoundBody(cmp.Or(limits.RequestBytes, config.DefaultRequestBytes)),
 		httpmw.AllowHost(p.resource, p.responder),
 		httpmw.AllowOrigin(p.resource, p.config.AllowedOrigins, p.responder),
 		httpmw.Authenticate(p.authenticator, p.dpop, p.policy, p.responder),
