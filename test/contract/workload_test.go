@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/securedmcp/operator/runtime/app"
+	"github.com/securedmcp/operator/test/certtest"
 	"github.com/securedmcp/operator/test/runtimetest"
 )
 
@@ -30,7 +31,7 @@ var workloadFields = map[string]func(*testing.T){
 		runtimetest.Eventually(t, "the default, Info", func() bool { return strings.Contains(log.String(), "configuration enforced") }, log.String)
 	},
 	"exposure.tls.secretName": func(t *testing.T) {
-		cert, key := certificate(t)
+		cert, key := certtest.New(t, "mcp.example.com", "127.0.0.1")
 		s := withTLS(t, `{secretName: pod-tls}`, cert, key)
 		resp, err := s.get(cert, 0)
 		if err != nil {
@@ -39,14 +40,14 @@ var workloadFields = map[string]func(*testing.T){
 		if resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
 			t.Errorf("metadata: status %d over %s, want 200 over HTTP/2", resp.StatusCode, resp.Proto)
 		}
-		other, _ := certificate(t)
+		other, _ := certtest.New(t, "mcp.example.com", "127.0.0.1")
 		if _, err := s.get(other, 0); err == nil {
 			t.Error("another certificate than the Secret's is served")
 		}
 	},
 	"exposure.tls.minVersion": func(t *testing.T) {
 		for spec, want := range map[string]bool{`{secretName: pod-tls}`: true, `{secretName: pod-tls, minVersion: TLSv1.3}`: false} {
-			cert, key := certificate(t)
+			cert, key := certtest.New(t, "mcp.example.com", "127.0.0.1")
 			s := withTLS(t, spec, cert, key)
 			if _, err := s.get(cert, tls.VersionTLS12); (err == nil) != want {
 				t.Errorf("%s: TLS 1.2 is spoken: %v (%v), want %v", spec, err == nil, err, want)
