@@ -24,7 +24,25 @@ type Workload struct {
 	// imagePullPolicy is Always, IfNotPresent or Never. Default: Always for the tag latest, otherwise IfNotPresent.
 	// +optional
 	ImagePullPolicy PullPolicy `json:"imagePullPolicy,omitempty"`
+
+	// logLevel is the least level that is logged: Debug, Info, Warn or Error. Audit lines are written whatever it is. A change is followed without
+	// a restart. Default: Info.
+	// +optional
+	LogLevel LogLevel `json:"logLevel,omitempty"`
 }
+
+// LogLevel is the least level that is logged.
+//
+// +kubebuilder:validation:Enum=Debug;Info;Warn;Error
+type LogLevel string
+
+// The log levels.
+const (
+	LogLevelDebug LogLevel = "Debug"
+	LogLevelInfo  LogLevel = "Info"
+	LogLevelWarn  LogLevel = "Warn"
+	LogLevelError LogLevel = "Error"
+)
 
 // PullPolicy says when the image is pulled.
 //

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
 
 const (
@@ -110,7 +112,7 @@ func (i *introspector) readSigned(ctx context.Context, token string) (claims, er
 	if refusal != nil {
 		return nil, fmt.Errorf("the signed introspection answer: %w", refusal)
 	}
-	set := i.keys.set()
+	set := i.keys.set(config.DefaultStaleKeysSeconds * time.Second)
 	if set == nil {
 		return nil, errors.New("the issuer's keys are too old and cannot be fetched")
 	}

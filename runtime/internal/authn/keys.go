@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/internal/admission"
 )
 
@@ -28,9 +30,6 @@ type KeysConfig struct {
 	// removed key is still accepted while the issuer can be reached. Default 5
 	// minutes.
 	Refresh time.Duration
-	// MaxStale is how long known keys outlive an issuer that cannot be
-	// reached. Default 24 hours.
-	MaxStale time.Duration
 	// Observer is told of each fetch; may be nil.
 	Observer KeysObserver
 	// Logger must not be nil.
@@ -46,9 +45,8 @@ type KeysObserver interface {
 }
 
 const (
-	defaultRefresh  = 5 * time.Minute
-	defaultMaxStale = 24 * time.Hour
-	minRetry        = 5 * time.Second
+	defaultRefresh = 5 * time.Minute
+	minRetry       = 5 * time.Second
 	// Tokens with unknown keys may cause this many fetches at once and then
 	// one every refetchEvery, however many such tokens there are.
 	refetchBurst = 3
@@ -82,9 +80,6 @@ func NewKeys(ctx context.Context, cfg KeysConfig) (*Keys, error) {
 	if cfg.Refresh == 0 {
 		cfg.Refresh = defaultRefresh
 	}
-	if cfg.MaxStale == 0 {
-		cfg.MaxStale = defaultMaxStale
-	}
 	k := &Keys{
 		cfg:    cfg,
 		budget: rate.NewLimiter(rate.Every(refetchEvery), refetchBurst),
@@ -110,12 +105,18 @@ func (k *Keys) Age() time.Duration {
 	return time.Since(time.Unix(0, k.fetched.Load()))
 }
 
-// set returns the current keys, or nil when they are too old to be believed.
-func (k *Keys) set() *keySet {
-	if k.Age() > k.cfg.MaxStale {
+// set returns the current keys, or nil when they were fetched longer ago than
+// maxStale, which the configurations that share the keys may differ in.
+func (k *Keys) set(maxStale time.Duration) *keySet {
+	if k.Age() > maxStale {
 		return nil
 	}
 	return k.current.Load()
+}
+
+// maxStale is how long t believes known keys while the issuer cannot be reached.
+func maxStale(t *config.Tokens) time.Duration {
+	return time.Duration(cmp.Or(t.StaleKeysSeconds, config.DefaultStaleKeysSeconds)) * time.Second
 }
 
 func (k *Keys) refresh(ctx context.Context) {
@@ -210,11 +211,12 @@ func (k *Keys) observe(err error) {
 // refetchUnknown fetches the keys because a token names one that is not known.
 // All callers of one moment share one fetch, and the budget bounds how many
 // there are; they wait beside the requests that are worked on. It returns the
-// newest keys either way, or an error where there was no place to wait.
+// newest keys either way (that they are not too old has been seen before), or an
+// error where there was no place to wait.
 func (k *Keys) refetchUnknown(ctx context.Context) (*keySet, *Error) {
 	r := k.join(ctx)
 	if r == nil {
-		return k.set(), nil
+		return k.current.Load(), nil
 	}
 	err := admission.FromContext(ctx).Wait(func() {
 		select {
@@ -225,7 +227,7 @@ func (k *Keys) refetchUnknown(ctx context.Context) (*keySet, *Error) {
 	if err != nil {
 		return nil, crowded("too many requests wait for the issuer's keys")
 	}
-	return k.set(), nil
+	return k.current.Load(), nil
 }
 
 // join returns the fetch under way, or starts one if the budget allows.

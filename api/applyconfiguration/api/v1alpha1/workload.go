@@ -21,6 +21,9 @@ type WorkloadApplyConfiguration struct {
 	Image *string `json:"image,omitempty"`
 	// imagePullPolicy is Always, IfNotPresent or Never. Default: Always for the tag latest, otherwise IfNotPresent.
 	ImagePullPolicy *apiv1alpha1.PullPolicy `json:"imagePullPolicy,omitempty"`
+	// logLevel is the least level that is logged: Debug, Info, Warn or Error. Audit lines are written whatever it is. A change is followed without
+	// a restart. Default: Info.
+	LogLevel *apiv1alpha1.LogLevel `json:"logLevel,omitempty"`
 }
 
 // WorkloadApplyConfiguration constructs a declarative configuration of the Workload type for use with
@@ -58,5 +61,13 @@ func (b *WorkloadApplyConfiguration) WithImage(value string) *WorkloadApplyConfi
 // If called multiple times, the ImagePullPolicy field is set to the value of the last call.
 func (b *WorkloadApplyConfiguration) WithImagePullPolicy(value apiv1alpha1.PullPolicy) *WorkloadApplyConfiguration {
 	b.ImagePullPolicy = &value
+	return b
+}
+
+// WithLogLevel sets the LogLevel field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LogLevel field is set to the value of the last call.
+func (b *WorkloadApplyConfiguration) WithLogLevel(value apiv1alpha1.LogLevel) *WorkloadApplyConfiguration {
+	b.LogLevel = &value
 	return b
 }
