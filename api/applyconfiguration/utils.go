@@ -56,12 +56,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.SecuredMCPServerSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecuredMCPServerStatus"):
 		return &apiv1alpha1.SecuredMCPServerStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Telemetry"):
+		return &apiv1alpha1.TelemetryApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Tokens"):
 		return &apiv1alpha1.TokensApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Tool"):
 		return &apiv1alpha1.ToolApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ToolAnnotations"):
 		return &apiv1alpha1.ToolAnnotationsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Tracing"):
+		return &apiv1alpha1.TracingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Upstream"):
 		return &apiv1alpha1.UpstreamApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Workload"):

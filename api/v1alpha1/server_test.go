@@ -42,14 +42,19 @@ func TestAPIServerAcceptsWhatIsAllowed(t *testing.T) {
 			o.remove("spec", "tokens", "dpop")
 			o.remove("spec", "rateLimit")
 		},
-		"no clock skew":                            func(o object) { o.tokens(int64(0), "clockSkewSeconds") },
-		"keys of a loopback host over http":        func(o object) { o.tokens("http://[::1]:8080/jwks", "jwksURI") },
-		"an origin with a port":                    func(o object) { o.set([]any{"http://localhost:6274", "https://[::1]:8443"}, "spec", "allowedOrigins") },
-		"a Redis at an IPv6 address":               func(o object) { o.set("[fd00::1]:6379", "spec", "rateLimit", "redis", "address") },
-		"a Redis with public certificates":         func(o object) { o.remove("spec", "rateLimit", "redis", "caBundleRef") },
-		"TLS in the pods and no Ingress":           func(o object) { o.remove("spec", "exposure", "ingress") },
-		"a name of 52 characters":                  func(o object) { o.set(strings.Repeat("a", 52), "metadata", "name") },
-		"no replicas":                              func(o object) { o.set(int64(0), "spec", "workload", "replicas") },
+		"no clock skew":                          func(o object) { o.tokens(int64(0), "clockSkewSeconds") },
+		"keys of a loopback host over http":      func(o object) { o.tokens("http://[::1]:8080/jwks", "jwksURI") },
+		"an origin with a port":                  func(o object) { o.set([]any{"http://localhost:6274", "https://[::1]:8443"}, "spec", "allowedOrigins") },
+		"a Redis at an IPv6 address":             func(o object) { o.set("[fd00::1]:6379", "spec", "rateLimit", "redis", "address") },
+		"a Redis with public certificates":       func(o object) { o.remove("spec", "rateLimit", "redis", "caBundleRef") },
+		"TLS in the pods and no Ingress":         func(o object) { o.remove("spec", "exposure", "ingress") },
+		"a name of 52 characters":                func(o object) { o.set(strings.Repeat("a", 52), "metadata", "name") },
+		"no traces of callers that do not trace": func(o object) { o.set("0", "spec", "telemetry", "tracing", "sampleRatio") },
+		"all traces, written exactly":            func(o object) { o.set("1.000000", "spec", "telemetry", "tracing", "sampleRatio") },
+		"a collector below a path": func(o object) {
+			o.set("https://otlp.example.com/tenants/a", "spec", "telemetry", "tracing", "endpoint")
+		},
+		"no replicas": func(o object) { o.set(int64(0), "spec", "workload", "replicas") },
 		"as many entries of lists as there may be": func(o object) { o.set(largest(), "spec") },
 	}
 	c := newClient(t)
@@ -70,7 +75,7 @@ func bare() map[string]any {
 
 func withEmptyStructs() map[string]any {
 	spec := bare()
-	for _, field := range []string{"tokens", "authentication", "revocation", "limits", "exposure", "workload"} {
+	for _, field := range []string{"tokens", "authentication", "revocation", "limits", "telemetry", "exposure", "workload"} {
 		spec[field] = map[string]any{}
 	}
 	return spec

@@ -158,6 +158,10 @@ type SecuredMCPServerSpec struct {
 	// +kubebuilder:validation:MaxItems=256
 	Tools []Tool `json:"tools,omitempty"`
 
+	// telemetry says what the server tells of itself beside its log and its metrics. Default: nothing.
+	// +optional
+	Telemetry Telemetry `json:"telemetry,omitzero"`
+
 	// exposure says how clients reach the server from outside of the cluster. Default: not at all, there is a ClusterIP Service only.
 	// +optional
 	Exposure Exposure `json:"exposure,omitzero"`

@@ -61,6 +61,8 @@ spec:
     - name: echo
       inputSchema: {type: object}
       upstream: builtin
+  telemetry:
+    tracing: {endpoint: "http://collector.observability.svc:4318", sampleRatio: "0.25", headersRef: {name: collector, key: headers}}
   exposure:
     ingress: {className: nginx, annotations: {a.example.com/b: c}, tls: {secretName: mcp-tls}}
     tls: {secretName: pod-tls, minVersion: TLSv1.3}
@@ -338,6 +340,7 @@ func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
 	}
 	maps.Copy(tests, spoiledTokens)
 	maps.Copy(tests, spoiledDoors)
+	maps.Copy(tests, spoiledTelemetry)
 	c := newClient(t)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -33,6 +33,9 @@ var elsewhere = map[string]string{ //nolint:gosec // names of fields, no credent
 	"tokens.introspection.clientSecretFile": "spec.tokens.introspection.clientSecretRef",
 	"rateLimit.redis.caBundleFile":          "spec.rateLimit.redis.caBundleRef",
 	"rateLimit.redis.passwordFile":          "spec.rateLimit.redis.passwordRef",
+	"tracing.endpoint":                      "spec.telemetry.tracing.endpoint",
+	"tracing.sampleRatio":                   "spec.telemetry.tracing.sampleRatio",
+	"tracing.headersFile":                   "spec.telemetry.tracing.headersRef",
 	"logLevel":                              "spec.workload.logLevel",
 }
 

@@ -63,6 +63,7 @@ func References(spec *v1alpha1.SecuredMCPServerSpec) []Reference {
 		add(redisCA(spec.RateLimit.Redis.CABundleRef))
 		add(redisPassword(spec.RateLimit.Redis.PasswordRef))
 	}
+	add(traceHeaders(spec.Telemetry.Tracing))
 	add(podCertificate(spec.Exposure.TLS))
 	return refs
 }

@@ -31,6 +31,8 @@ func RuntimeConfig(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, error) 
 func translate(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, config.FieldErrors) {
 	spec := &s.Spec
 	tools, errs := toolsOf(spec.Tools)
+	tracing, more := tracingOf(spec.Telemetry.Tracing)
+	errs = append(errs, more...)
 	return &config.RuntimeConfig{
 		APIVersion:     config.APIVersion,
 		Kind:           config.Kind,
@@ -49,6 +51,7 @@ func translate(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, config.Fiel
 		AllowedOrigins: slices.Clone(spec.AllowedOrigins),
 		Limits:         limitsOf(&spec.Limits),
 		RateLimit:      rateLimitOf(spec.RateLimit),
+		Tracing:        tracing,
 		LogLevel:       string(cmp.Or(spec.Workload.LogLevel, v1alpha1.LogLevelInfo)),
 	}, errs
 }

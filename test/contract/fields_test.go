@@ -19,7 +19,7 @@ func echo(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, err
 }
 
 // allFields are the contract tests, by the path of the field.
-var allFields = []map[string]func(*testing.T){toolFields, tokenFields, doorFields, limitFields, workloadFields}
+var allFields = []map[string]func(*testing.T){toolFields, tokenFields, doorFields, limitFields, telemetryFields, workloadFields}
 
 // toolFields are about what is served.
 var toolFields = map[string]func(*testing.T){

@@ -302,6 +302,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: telemetry
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Telemetry
     - name: title
       type:
         scalar: string
@@ -354,6 +357,12 @@ var schemaYAML = typed.YAMLObject(`types:
   scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.TLSVersion
   scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.Telemetry
+  map:
+    fields:
+    - name: tracing
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Tracing
 - name: com.github.securedmcp.operator.api.v1alpha1.TokenType
   scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Tokens
@@ -454,6 +463,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: readOnlyHint
       type:
         scalar: boolean
+- name: com.github.securedmcp.operator.api.v1alpha1.Tracing
+  map:
+    fields:
+    - name: endpoint
+      type:
+        scalar: string
+    - name: headersRef
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.SecretKeyRef
+    - name: sampleRatio
+      type:
+        scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Upstream
   map:
     fields:

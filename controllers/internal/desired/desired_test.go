@@ -58,6 +58,7 @@ func TestObjectsOfAServerThatRefersToOthers(t *testing.T) {
 		CABundleRef: &v1alpha1.ConfigMapKeyRef{Name: "redis-ca", Key: "root.pem"},
 		PasswordRef: &v1alpha1.SecretKeyRef{Name: "redis", Key: "password"},
 	}}
+	s.Spec.Telemetry.Tracing = &v1alpha1.Tracing{Endpoint: "http://collector:4318", HeadersRef: &v1alpha1.SecretKeyRef{Name: "collector", Key: "headers"}}
 	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls", MinVersion: v1alpha1.TLSv13}
 	s.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/a": "1"}
 	compare(t, "deployment-references", desired.Deployment(s, defaultImage))
@@ -124,6 +125,7 @@ func TestTheConfigurationDoesNotShowInTheDeployment(t *testing.T) {
 	s.Spec.Authentication.MaxAgeSeconds, s.Spec.Revocation.Subjects = 60, []string{"mallory"}
 	s.Spec.AllowedOrigins, s.Spec.Limits.RequestBytes = []string{"https://app.example.com"}, 1024
 	s.Spec.RateLimit = &v1alpha1.RateLimit{Requests: 1, Redis: &v1alpha1.Redis{Address: "redis:6379"}}
+	s.Spec.Telemetry.Tracing = &v1alpha1.Tracing{Endpoint: "http://collector:4318", SampleRatio: "0.5"}
 	s.Spec.Workload.LogLevel = v1alpha1.LogLevelDebug
 	if diff := cmp.Diff(manifest(t, before), manifest(t, desired.Deployment(s, defaultImage))); diff != "" {
 		t.Errorf("Deployment (-before +after):\n%s", diff)

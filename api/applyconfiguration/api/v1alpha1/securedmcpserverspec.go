@@ -50,6 +50,8 @@ type SecuredMCPServerSpecApplyConfiguration struct {
 	Upstreams []UpstreamApplyConfiguration `json:"upstreams,omitempty"`
 	// tools are all that can be called. What is not declared here is not callable. Default: none.
 	Tools []ToolApplyConfiguration `json:"tools,omitempty"`
+	// telemetry says what the server tells of itself beside its log and its metrics. Default: nothing.
+	Telemetry *TelemetryApplyConfiguration `json:"telemetry,omitempty"`
 	// exposure says how clients reach the server from outside of the cluster. Default: not at all, there is a ClusterIP Service only.
 	Exposure *ExposureApplyConfiguration `json:"exposure,omitempty"`
 	// workload says how the server runs. Default: two replicas of the operator's own runtime image.
@@ -190,6 +192,14 @@ func (b *SecuredMCPServerSpecApplyConfiguration) WithTools(values ...*ToolApplyC
 		}
 		b.Tools = append(b.Tools, *values[i])
 	}
+	return b
+}
+
+// WithTelemetry sets the Telemetry field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Telemetry field is set to the value of the last call.
+func (b *SecuredMCPServerSpecApplyConfiguration) WithTelemetry(value *TelemetryApplyConfiguration) *SecuredMCPServerSpecApplyConfiguration {
+	b.Telemetry = value
 	return b
 }
 
