@@ -70,7 +70,8 @@ generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Regenerate code, mani
 manifests: generate ## Regenerate CRD and RBAC manifests (the same as generate: they come from one run)
 
 .PHONY: tidy
-tidy: ## Run "go mod tidy" in every module
+tidy: ## Give every module that both Go modules compile one version, and run "go mod tidy"
+	@hack/shared-modules.sh align
 	@for module in $(MODULES); do echo "go mod tidy in $$module"; go -C $$module mod tidy; done
 
 .PHONY: verify
@@ -81,7 +82,7 @@ verify-format: ## Check that every Go file is formatted
 	@hack/verify-format.sh
 
 .PHONY: verify-modules
-verify-modules: ## Check that every go.mod and go.sum is tidy
+verify-modules: ## Check that every go.mod and go.sum is tidy, and that modules share versions
 	@hack/verify-modules.sh $(MODULES)
 
 .PHONY: verify-imports
