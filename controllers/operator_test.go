@@ -34,6 +34,13 @@ type operator struct {
 // reconciler.
 func startOperator(t testing.TB) *operator {
 	t.Helper()
+	return startOperatorWith(t, controllers.Policy{})
+}
+
+var platform = controllers.Platform{RuntimeImage: runtimeImage, OperatorNamespace: "securedmcp-system"}
+
+func startOperatorWith(t testing.TB, policy controllers.Policy) *operator {
+	t.Helper()
 	counted := new(writes)
 	cfg := kubetest.Config(t)
 	cfg.Wrap(counted.count)
@@ -42,7 +49,7 @@ func startOperator(t testing.TB) *operator {
 	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("test"), runtimeImage)
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("test"), platform, policy)
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
 	stop := sync.OnceFunc(func() {

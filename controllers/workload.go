@@ -14,7 +14,7 @@ import (
 // observeWorkload decides Available: the Deployment says whether, and what
 // stands in the way of its pods says why not.
 func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
-	for _, kind := range []string{kindServiceAccount, kindConfigMap, kindService, kindDeployment} {
+	for _, kind := range []string{kindServiceAccount, kindConfigMap, kindService, kindNetworkPolicy, kindDeployment, kindBudget, kindAutoscaler} {
 		if err := s.refused[kind]; err != nil {
 			s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonChildRejected, fmt.Sprintf("the API server refused %s: %v", kind, err))
 			return nil

@@ -26,6 +26,10 @@ const (
 	ReasonInvalidSpec = "InvalidSpec"
 	// ReasonResourceConflict says that an older object has the same resource.
 	ReasonResourceConflict = "ResourceConflict"
+	// ReasonHostNotAllowed says that the namespace may not use the host of spec.resource.
+	ReasonHostNotAllowed = "HostNotAllowed"
+	// ReasonImageNotAllowed says that spec.workload.image has none of the prefixes that images must have.
+	ReasonImageNotAllowed = "ImageNotAllowed"
 	// ReasonNameConflict says that an object of the same name, which is not ours, is in the way.
 	ReasonNameConflict = "NameConflict"
 )

@@ -6,6 +6,13 @@ type Exposure struct {
 	// it away removes the Ingress. Default: none.
 	// +optional
 	Ingress *Ingress `json:"ingress,omitempty"`
+
+	// from are the pods that may connect to the public port, in clusters that enforce NetworkPolicies: those of the ingress controller,
+	// and of clients inside of the cluster. Default: everyone.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	From []Peer `json:"from,omitempty"`
 }
 
 // Ingress is an Ingress with TLS.
