@@ -51,6 +51,10 @@ test: k8s ## Run all tests that need no cluster node: units, contracts, a real A
 conformance: ## Run the official MCP conformance suites against the runtime (installs Node 22 with npm)
 	@test/conformance/run.sh
 
+.PHONY: clients
+clients: ## Run MCP clients and an authorization server of others against the runtime (installs Node 22 with npm)
+	@test/clients/run.sh
+
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Lint Go and shell code, the API types, and the lint rules themselves
 	@hack/lint.sh
