@@ -2,7 +2,10 @@
 // asks of one (resource indicators, PKCE, registration), and a person who is
 // always signed in as alice and agrees to everything.
 //
-//   node authorization-server.mjs ISSUER
+//   node authorization-server.mjs ISSUER [CLIENT SECRET]
+//
+// With a client and its secret access tokens are opaque, and that client may ask
+// what they mean. Otherwise they are JWTs.
 //
 // It prints the port that it listens on, for whoever serves ISSUER to pass
 // requests on to, and ends with its standard input.
@@ -10,7 +13,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 
-const [issuer] = process.argv.slice(2);
+const [issuer, client, secret] = process.argv.slice(2);
 const account = 'alice';
 const scopes = ['invoices:read', 'invoices:write'];
 
@@ -22,6 +25,7 @@ const signingKey = {
 const provider = new Provider(issuer, {
   jwks: { keys: [signingKey] },
   cookies: { keys: ['of a test'] },
+  clients: client ? [{ client_id: client, client_secret: secret, grant_types: [], redirect_uris: [], response_types: [] }] : [],
   clientDefaults: { id_token_signed_response_alg: 'ES256' },
   scopes: ['openid', 'offline_access', ...scopes],
   pkce: { required: () => true },
@@ -31,6 +35,7 @@ const provider = new Provider(issuer, {
   features: {
     devInteractions: { enabled: false },
     dPoP: { enabled: true },
+    introspection: { enabled: Boolean(client) },
     registration: { enabled: true },
     resourceIndicators: {
       enabled: true,
@@ -38,7 +43,7 @@ const provider = new Provider(issuer, {
       getResourceServerInfo: (_ctx, resource) => ({
         audience: resource,
         scope: scopes.join(' '),
-        accessTokenFormat: 'jwt',
+        accessTokenFormat: client ? 'opaque' : 'jwt',
         jwt: { sign: { alg: 'ES256' } },
       }),
     },

@@ -6,11 +6,15 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/auth"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/modelcontextprotocol/go-sdk/oauthex"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
 
 // callback is where the Go client would listen, were there need to: the browser
@@ -46,8 +50,29 @@ func fetchCode(t *testing.T) auth.AuthorizationCodeFetcher {
 	}
 }
 
-func TestGoSDK(t *testing.T) {
-	w := newWorld(t, 1)
+func TestGoSDK(t *testing.T) { newWorld(t, 1, config.Tokens{}).runGo(t) }
+
+// The runtime asks the authorization server what its tokens mean (RFC 7662).
+func TestGoSDKWithOpaqueTokens(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(introspectorSecret), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, 1, config.Tokens{Type: config.TokenOpaque, Introspection: &config.Introspection{ClientID: introspector, ClientSecretFile: secret}})
+	w.runGo(t)
+	asked := 0
+	for _, e := range w.wire.all() {
+		if e.Path == "/token/introspection" {
+			asked++
+		}
+	}
+	if asked != 2 {
+		t.Errorf("the authorization server was asked %d times about two tokens\n%s", asked, w.wire)
+	}
+}
+
+func (w *world) runGo(t *testing.T) {
+	t.Helper()
 	oauth, err := auth.NewAuthorizationCodeHandler(&auth.AuthorizationCodeHandlerConfig{
 		DynamicClientRegistrationConfig: &auth.DynamicClientRegistrationConfig{Metadata: &oauthex.ClientRegistrationMetadata{
 			ClientName: "clients test", RedirectURIs: []string{callback}, TokenEndpointAuthMethod: "none",

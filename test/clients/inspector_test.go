@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
 
 // inspector is the MCP Inspector's command line: each run is one request. Runs
@@ -124,7 +126,7 @@ func (i *inspector) call(t *testing.T, tool string) {
 }
 
 func TestInspectorCLI(t *testing.T) {
-	w := newWorld(t, 1)
+	w := newWorld(t, 1, config.Tokens{})
 	i := newInspector(t, w)
 	var names []string
 	for _, tool := range i.run(t, "--method", "tools/list").Tools {

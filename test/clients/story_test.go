@@ -71,7 +71,7 @@ func (w *world) authorization(scopes string) []step {
 // asks tells whether these scopes of ours are asked for, and no other of ours.
 func asks(scope, wanted string) bool {
 	var ours []string
-	for _, s := range strings.FieldsSeq(scope) {
+	for s := range strings.FieldsSeq(scope) {
 		if strings.HasPrefix(s, "invoices:") {
 			ours = append(ours, s)
 		}

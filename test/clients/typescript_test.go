@@ -53,7 +53,7 @@ func (w *world) wantRevision(t *testing.T, revision string) {
 // A client of an older revision begins with initialize, and may go to another
 // replica with each request.
 func TestTypeScript1OnReplicasThatAlternate(t *testing.T) {
-	w := newWorld(t, 2)
+	w := newWorld(t, 2, config.Tokens{})
 	w.runTypeScript(t, "sdk1.mjs")
 	w.wantRevision(t, "2025-11-25")
 	for i := range w.replicas {
@@ -64,14 +64,14 @@ func TestTypeScript1OnReplicasThatAlternate(t *testing.T) {
 }
 
 func TestTypeScript2(t *testing.T) {
-	w := newWorld(t, 1)
+	w := newWorld(t, 1, config.Tokens{})
 	w.runTypeScript(t, "sdk2.mjs")
 	w.wantRevision(t, "2026-07-28")
 }
 
 // Every token of this client is bound to its key, and the server takes no other.
 func TestTypeScript2WithDPoP(t *testing.T) {
-	w := newWorld(t, 1, func(c *config.RuntimeConfig) { c.Tokens.DPoP = config.DPoPRequired })
+	w := newWorld(t, 1, config.Tokens{DPoP: config.DPoPRequired})
 	w.runTypeScript(t, "sdk2-dpop.mjs")
 	for _, e := range w.wire.all() {
 		if e.Path == "/billing" && e.HasToken && e.Scheme != "DPoP" {

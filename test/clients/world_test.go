@@ -33,17 +33,25 @@ type world struct {
 	replicas []*runtimetest.Runtime
 }
 
-func newWorld(t *testing.T, replicas int, change ...func(*config.RuntimeConfig)) *world {
+// introspector is how the runtime authenticates at the introspection endpoint of
+// an authorization server that gives out opaque tokens.
+const (
+	introspector       = "mcp-runtime"
+	introspectorSecret = "only for tests"
+)
+
+func newWorld(t *testing.T, replicas int, tokens config.Tokens) *world {
 	t.Helper()
 	w := &world{wire: new(wire), api: runtimetest.NewAPI(t, nil)}
 	w.issuer, w.mcp = newRelay(t, w.wire), newRelay(t, w.wire)
 	w.endpoint = w.mcp.URL + "/billing"
-	w.issuer.serve(t, "127.0.0.1:"+startAuthorizationServer(t, w.issuer.URL))
-	c := runtimetest.Billing(w.issuer.URL, w.api.URL)
-	c.Resource, c.Audience = w.endpoint, w.endpoint
-	for _, f := range change {
-		f(c)
+	args := []string{w.issuer.URL}
+	if tokens.Type == config.TokenOpaque {
+		args = append(args, introspector, introspectorSecret)
 	}
+	w.issuer.serve(t, "127.0.0.1:"+startAuthorizationServer(t, args...))
+	c := runtimetest.Billing(w.issuer.URL, w.api.URL)
+	c.Resource, c.Audience, c.Tokens = w.endpoint, w.endpoint, tokens
 	var addresses []string
 	for range replicas {
 		r := runtimetest.Start(t, c)
@@ -70,9 +78,9 @@ func node(t *testing.T, args ...string) *exec.Cmd {
 }
 
 // startAuthorizationServer returns its port. It ends with the test.
-func startAuthorizationServer(t *testing.T, issuer string) string {
+func startAuthorizationServer(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := node(t, "authorization-server.mjs", issuer)
+	cmd := node(t, append([]string{"authorization-server.mjs"}, args...)...)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
