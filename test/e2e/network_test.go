@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -68,6 +69,7 @@ func TestDeclaredEgressIsAllThereIs(t *testing.T) {
 	target := other.pod().Status.PodIP + ":8080"
 	// A pod with the labels of the server's pods is under the same policy.
 	labels := s.pod().Labels
+	delete(labels, appsv1.DefaultDeploymentUniqueLabelKey) // or the ReplicaSet would adopt it
 	if got := dialFrom(t, s.namespace, labels, target); got != "closed" {
 		t.Errorf("a server that is not declared is %s, want closed", got)
 	}

@@ -66,22 +66,28 @@ func resolve(ctx context.Context, host string, stdout io.Writer) error {
 // dialLimit lets whoever enforces NetworkPolicies learn of this pod first.
 const dialLimit = 4 * time.Second
 
+// dial tries again and again, and tells how the last attempt went.
 func dial(ctx context.Context, address string) string {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
 	dialer := net.Dialer{Timeout: 500 * time.Millisecond}
-	for ctx.Err() == nil {
+	last := "closed"
+	for {
 		conn, err := dialer.DialContext(ctx, "tcp", address)
-		if err == nil {
+		switch {
+		case ctx.Err() != nil:
+			return last
+		case err == nil:
 			conn.Close()
-			return "open"
+			last = "open"
+		default:
+			last = "closed"
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-	return "closed"
 }
 
 func serve(ctx context.Context, address string, log *slog.Logger) error {
