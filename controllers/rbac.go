@@ -25,5 +25,8 @@ package controllers
 // Pods: read to say why they wait; patched, in one annotation, so that the kubelet refreshes the configuration.
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
 //
+// Events about pods: where the kubelet says that a Secret is missing, which the operator may not look for itself.
+// +kubebuilder:rbac:groups="",resources=events,verbs=list
+//
 // Events about servers.
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch

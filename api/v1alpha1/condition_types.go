@@ -54,8 +54,10 @@ const (
 	ReasonImagePullFailed = "ImagePullFailed"
 	// ReasonContainerConfigInvalid says that the kubelet cannot create the container.
 	ReasonContainerConfigInvalid = "ContainerConfigInvalid"
-	// ReasonCABundleMissing says that the ConfigMap or key of spec.tokens.caBundleRef does not exist.
+	// ReasonCABundleMissing says that the ConfigMap or key of a caBundleRef does not exist.
 	ReasonCABundleMissing = "CABundleMissing"
+	// ReasonSecretMissing says that the kubelet cannot mount a Secret that the spec refers to: it, or a key of it, does not exist.
+	ReasonSecretMissing = "SecretMissing"
 	// ReasonCrashLooping says that the runtime exits again and again.
 	ReasonCrashLooping = "CrashLooping"
 	// ReasonNotReady says that the runtime runs and is not ready.

@@ -62,7 +62,25 @@ type Workload struct {
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('securedmcp.dev/'))",message="want no annotations below securedmcp.dev/: the operator sets those"
 	PodAnnotations map[string]string `json:"podAnnotations,omitempty"` //nolint:kubeapilinter // a map, as in every object: people paste these lines
+
+	// logLevel is the least level that is logged: Debug, Info, Warn or Error. Audit lines are written whatever it is. A change is followed without
+	// a restart. Default: Info.
+	// +optional
+	LogLevel LogLevel `json:"logLevel,omitempty"`
 }
+
+// LogLevel is the least level that is logged.
+//
+// +kubebuilder:validation:Enum=Debug;Info;Warn;Error
+type LogLevel string
+
+// The log levels.
+const (
+	LogLevelDebug LogLevel = "Debug"
+	LogLevelInfo  LogLevel = "Info"
+	LogLevelWarn  LogLevel = "Warn"
+	LogLevelError LogLevel = "Error"
+)
 
 // PullPolicy says when the image is pulled.
 //

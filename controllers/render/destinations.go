@@ -25,6 +25,12 @@ type Destination struct {
 // manifest.
 func Destinations(s *v1alpha1.SecuredMCPServer) []Destination {
 	all := []Destination{{Path: "spec.issuer", URL: s.Spec.Issuer, Outside: true}}
+	if uri := s.Spec.Tokens.JWKSURI; uri != "" {
+		all = append(all, Destination{Path: "spec.tokens.jwksURI", URL: uri, Outside: true})
+	}
+	if limit := s.Spec.RateLimit; limit != nil && limit.Redis != nil {
+		all = append(all, Destination{Path: "spec.rateLimit.redis.address", URL: "tcp://" + limit.Redis.Address})
+	}
 	for i, u := range s.Spec.Upstreams {
 		if u.HTTP != nil {
 			all = append(all, Destination{Path: fmt.Sprintf("spec.upstreams[%d].http.url", i), URL: u.HTTP.URL})
@@ -34,17 +40,23 @@ func Destinations(s *v1alpha1.SecuredMCPServer) []Destination {
 }
 
 // ServiceNamespace returns the namespace of a URL whose host is that of a
-// Service: name.namespace.svc, with or without the domain of the cluster.
-func ServiceNamespace(rawURL string) (namespace string, ok bool) {
+// Service: name, which is one of the namespace home, or name.namespace.svc, with
+// or without the domain of the cluster. Of name.namespace nobody can tell
+// whether it is a host of the internet.
+func ServiceNamespace(rawURL, home string) (namespace string, ok bool) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return "", false
 	}
 	labels := strings.Split(strings.TrimSuffix(u.Hostname(), "."), ".")
-	if len(labels) < 3 || labels[2] != "svc" {
+	switch {
+	case len(labels) == 1 && labels[0] != "" && !strings.Contains(labels[0], ":"):
+		return home, true
+	case len(labels) > 2 && labels[2] == "svc":
+		return labels[1], true
+	default:
 		return "", false
 	}
-	return labels[1], true
 }
 
 // Port returns the TCP port of a URL, that of its scheme unless it names one.
@@ -72,7 +84,7 @@ func checkEgress(s *v1alpha1.SecuredMCPServer) config.FieldErrors {
 	}
 	var errs config.FieldErrors
 	for _, d := range Destinations(s) {
-		if _, inside := ServiceNamespace(d.URL); !inside && !d.Outside {
+		if _, inside := ServiceNamespace(d.URL, s.Namespace); !inside && !d.Outside {
 			errs = append(errs, config.FieldError{Path: d.Path, Detail: fmt.Sprintf(
 				"%s is not a Service of the cluster, and spec.workload.egress is %s; want a host name.namespace.svc, or egress %s",
 				d.URL, v1alpha1.EgressDeclared, v1alpha1.EgressOpen)})

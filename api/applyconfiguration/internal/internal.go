@@ -25,6 +25,18 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.securedmcp.operator.api.v1alpha1.Authentication
+  map:
+    fields:
+    - name: acrValues
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: maxAgeSeconds
+      type:
+        scalar: numeric
 - name: com.github.securedmcp.operator.api.v1alpha1.Autoscaling
   map:
     fields:
@@ -37,6 +49,8 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: targetCPUUtilization
       type:
         scalar: numeric
+- name: com.github.securedmcp.operator.api.v1alpha1.ClientAuthMethod
+  scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.ConfigMapKeyRef
   map:
     fields:
@@ -46,6 +60,10 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.DPoPMode
+  scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.DPoPNonceMode
+  scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Egress
   scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Exposure
@@ -60,6 +78,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: ingress
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.Ingress
+    - name: tls
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.PodTLS
 - name: com.github.securedmcp.operator.api.v1alpha1.HTTPMethod
   scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.HTTPTool
@@ -97,6 +118,38 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.Introspection
+  map:
+    fields:
+    - name: authMethod
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.ClientAuthMethod
+    - name: cacheSeconds
+      type:
+        scalar: numeric
+    - name: clientID
+      type:
+        scalar: string
+    - name: clientSecretRef
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.SecretKeyRef
+    - name: privateKeyRef
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.SecretKeyRef
+- name: com.github.securedmcp.operator.api.v1alpha1.Limits
+  map:
+    fields:
+    - name: concurrentRequests
+      type:
+        scalar: numeric
+    - name: requestBytes
+      type:
+        scalar: numeric
+    - name: responseBytes
+      type:
+        scalar: numeric
+- name: com.github.securedmcp.operator.api.v1alpha1.LogLevel
+  scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Peer
   map:
     fields:
@@ -106,7 +159,48 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: podSelector
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+- name: com.github.securedmcp.operator.api.v1alpha1.PodTLS
+  map:
+    fields:
+    - name: minVersion
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.TLSVersion
+    - name: secretName
+      type:
+        scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.PullPolicy
+  scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.RateLimit
+  map:
+    fields:
+    - name: burst
+      type:
+        scalar: numeric
+    - name: periodSeconds
+      type:
+        scalar: numeric
+    - name: redis
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Redis
+    - name: requests
+      type:
+        scalar: numeric
+- name: com.github.securedmcp.operator.api.v1alpha1.Redis
+  map:
+    fields:
+    - name: address
+      type:
+        scalar: string
+    - name: caBundleRef
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.ConfigMapKeyRef
+    - name: passwordRef
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.SecretKeyRef
+    - name: tls
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.RedisTLS
+- name: com.github.securedmcp.operator.api.v1alpha1.RedisTLS
   scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Resources
   map:
@@ -121,6 +215,30 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: com.github.securedmcp.operator.api.v1alpha1.Revocation
+  map:
+    fields:
+    - name: clients
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: issuedBefore
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: subjects
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: tokenIDs
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
 - name: com.github.securedmcp.operator.api.v1alpha1.Scheduling
   map:
     fields:
@@ -156,12 +274,24 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: description
       type:
         scalar: string
+    - name: grantedBy
+      type:
+        scalar: string
     - name: implies
       type:
         list:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: name
+      type:
+        scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.SecretKeyRef
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
     - name: name
       type:
         scalar: string
@@ -186,15 +316,30 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.securedmcp.operator.api.v1alpha1.SecuredMCPServerSpec
   map:
     fields:
+    - name: allowedOrigins
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: audience
       type:
         scalar: string
+    - name: authentication
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Authentication
     - name: exposure
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.Exposure
     - name: issuer
       type:
         scalar: string
+    - name: limits
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Limits
+    - name: rateLimit
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.RateLimit
     - name: requiredScopes
       type:
         list:
@@ -204,6 +349,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resource
       type:
         scalar: string
+    - name: revocation
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Revocation
     - name: scopes
       type:
         list:
@@ -260,18 +408,60 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.SigningAlgorithm
+  scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.TLSVersion
+  scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.TokenType
+  scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Tokens
   map:
     fields:
+    - name: algorithms
+      type:
+        list:
+          elementType:
+            namedType: com.github.securedmcp.operator.api.v1alpha1.SigningAlgorithm
+          elementRelationship: associative
     - name: caBundleRef
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.ConfigMapKeyRef
+    - name: clockSkewSeconds
+      type:
+        scalar: numeric
+    - name: dpop
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.DPoPMode
+    - name: dpopNonce
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.DPoPNonceMode
+    - name: introspection
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Introspection
+    - name: jwksURI
+      type:
+        scalar: string
+    - name: scopeClaims
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: staleKeysSeconds
+      type:
+        scalar: numeric
+    - name: type
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.TokenType
 - name: com.github.securedmcp.operator.api.v1alpha1.Tool
   map:
     fields:
     - name: annotations
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.ToolAnnotations
+    - name: authentication
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Authentication
     - name: description
       type:
         scalar: string
@@ -357,6 +547,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - name
+    - name: logLevel
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.LogLevel
     - name: podAnnotations
       type:
         map:

@@ -27,14 +27,15 @@ const (
 	AnnotationConfigRevision = "securedmcp.dev/config-revision"
 
 	portHTTP    = "http"
+	portHTTPS   = "https"
 	portAdmin   = "admin"
 	httpPort    = 8080
+	httpsPort   = 8443
 	adminPort   = 9090
 	nonRootUser = 65532
 
 	configDir    = "/etc/securedmcp/config"
 	volumeConfig = "config"
-	volumeCA     = "issuer-ca"
 
 	// gracePeriodSeconds is more than the runtime needs to drain.
 	gracePeriodSeconds = 30
@@ -109,15 +110,17 @@ func pod(s *v1alpha1.SecuredMCPServer, p Platform) *corev1ac.PodSpecApplyConfigu
 func container(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.ContainerApplyConfiguration {
 	workload := &s.Spec.Workload
 	needs := requirements(workload.Resources)
+	public := publicPort(s)
 	c := corev1ac.Container().
 		WithName(ContainerName).
 		WithImage(cmp.Or(workload.Image, defaultImage)).
 		WithArgs(
 			"--config", configDir+"/"+ConfigKey,
-			"--listen", ":"+strconv.Itoa(httpPort),
+			"--listen", ":"+strconv.Itoa(int(public.container)),
 			"--admin-listen", ":"+strconv.Itoa(adminPort)).
+		WithArgs(tlsArgs(s)...).
 		WithEnv(corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(goMemoryLimit(needs))).
-		WithPorts(port(portHTTP, httpPort), port(portAdmin, adminPort)).
+		WithPorts(port(public.name, public.container), port(portAdmin, adminPort)).
 		WithReadinessProbe(get("/readyz").WithPeriodSeconds(1).WithTimeoutSeconds(2).WithFailureThreshold(3)).
 		WithLivenessProbe(get("/healthz").WithPeriodSeconds(10).WithTimeoutSeconds(5).WithFailureThreshold(3)).
 		WithResources(needs).
@@ -134,6 +137,15 @@ func container(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.Cont
 	return c
 }
 
+// tlsArgs are the flags of a runtime that speaks TLS itself.
+func tlsArgs(s *v1alpha1.SecuredMCPServer) []string {
+	tls := render.PodTLS(&s.Spec)
+	if tls == nil {
+		return nil
+	}
+	return []string{"--tls-cert-file", tls.CertFile, "--tls-key-file", tls.KeyFile, "--tls-min-version", tls.MinVersion}
+}
+
 func port(name string, number int32) *corev1ac.ContainerPortApplyConfiguration {
 	return corev1ac.ContainerPort().WithName(name).WithContainerPort(number).WithProtocol(corev1.ProtocolTCP)
 }
@@ -142,31 +154,40 @@ func get(path string) *corev1ac.ProbeApplyConfiguration {
 	return corev1ac.Probe().WithHTTPGet(corev1ac.HTTPGetAction().WithPath(path).WithPort(intstr.FromString(portAdmin)))
 }
 
-// volumes are mounted as directories: the kubelet never updates single files.
+// volumes are those of the configuration and of what the spec refers to.
 func volumes(s *v1alpha1.SecuredMCPServer) []*corev1ac.VolumeApplyConfiguration {
-	config := corev1ac.Volume().WithName(volumeConfig).
-		WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(s.Name))
-	ref := s.Spec.Tokens.CABundleRef
-	if ref == nil {
-		return []*corev1ac.VolumeApplyConfiguration{config}
+	all := []*corev1ac.VolumeApplyConfiguration{
+		corev1ac.Volume().WithName(volumeConfig).WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(s.Name)),
 	}
-	key := render.CABundleKey(ref)
-	// Not optional: without it the runtime would have nobody to trust.
-	ca := corev1ac.Volume().WithName(volumeCA).
-		WithConfigMap(corev1ac.ConfigMapVolumeSource().
-			WithName(ref.Name).
-			WithOptional(false).
-			WithItems(corev1ac.KeyToPath().WithKey(key).WithPath(key)))
-	return []*corev1ac.VolumeApplyConfiguration{config, ca}
+	for _, ref := range render.References(&s.Spec) {
+		all = append(all, volume(ref))
+	}
+	return all
 }
 
+// volume is not optional: without its files the runtime could not do what the
+// spec says. The kubelet keeps the pod waiting until they exist.
+func volume(ref render.Reference) *corev1ac.VolumeApplyConfiguration {
+	var items []*corev1ac.KeyToPathApplyConfiguration
+	for _, key := range ref.Keys {
+		items = append(items, corev1ac.KeyToPath().WithKey(key).WithPath(key))
+	}
+	v := corev1ac.Volume().WithName(ref.Volume)
+	if ref.Kind == render.KindSecret {
+		return v.WithSecret(corev1ac.SecretVolumeSource().WithSecretName(ref.Name).WithOptional(false).WithItems(items...))
+	}
+	return v.WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(ref.Name).WithOptional(false).WithItems(items...))
+}
+
+// mounts are of whole directories: the kubelet never updates single files.
 func mounts(s *v1alpha1.SecuredMCPServer) []*corev1ac.VolumeMountApplyConfiguration {
-	mount := func(name, path string) *corev1ac.VolumeMountApplyConfiguration {
-		return corev1ac.VolumeMount().WithName(name).WithMountPath(path).WithReadOnly(true)
+	all := []*corev1ac.VolumeMountApplyConfiguration{mount(volumeConfig, configDir)}
+	for _, ref := range render.References(&s.Spec) {
+		all = append(all, mount(ref.Volume, ref.Dir()))
 	}
-	config := mount(volumeConfig, configDir)
-	if s.Spec.Tokens.CABundleRef == nil {
-		return []*corev1ac.VolumeMountApplyConfiguration{config}
-	}
-	return []*corev1ac.VolumeMountApplyConfiguration{config, mount(volumeCA, render.IssuerCADir)}
+	return all
+}
+
+func mount(name, path string) *corev1ac.VolumeMountApplyConfiguration {
+	return corev1ac.VolumeMount().WithName(name).WithMountPath(path).WithReadOnly(true)
 }

@@ -89,6 +89,9 @@ func TestNetworkPolicyOfWhatIsDeclared(t *testing.T) {
 	}
 	s.Spec.Workload.Egress = v1alpha1.EgressDeclared
 	s.Spec.Upstreams = append(s.Spec.Upstreams, v1alpha1.Upstream{Name: "other", HTTP: &v1alpha1.HTTPUpstream{URL: "http://stock.shop.svc.cluster.local./v1"}})
+	s.Spec.RateLimit = &v1alpha1.RateLimit{Requests: 1, Redis: &v1alpha1.Redis{Address: "redis:6379"}}
+	s.Spec.Tokens.JWKSURI = "https://keys.example.com:8443/jwks"
+	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls"}
 	compare(t, "networkpolicy-declared", desired.NetworkPolicy(s, platform))
 }
 
@@ -98,6 +101,55 @@ func TestAdminPortIsClosedWhenNobodyMayAskIt(t *testing.T) {
 	policy := desired.NetworkPolicy(sample(t), desired.Platform{})
 	if len(policy.Spec.Ingress) != 1 || policy.Spec.Ingress[0].Ports[0].Port.IntValue() != 8080 {
 		t.Errorf("rules %s, want that of the public port alone", manifest(t, policy))
+	}
+}
+
+// Secrets and ConfigMaps that the spec refers to are mounted, and TLS has another
+// port.
+func TestObjectsOfAServerThatRefersToOthers(t *testing.T) {
+	s := sample(t)
+	s.Spec.Tokens.Type = v1alpha1.TokenTypeOpaque
+	s.Spec.Tokens.Introspection = &v1alpha1.Introspection{ClientID: "mcp", ClientSecretRef: &v1alpha1.SecretKeyRef{Name: "mcp-client", Key: "secret"}}
+	s.Spec.RateLimit = &v1alpha1.RateLimit{Requests: 1, Redis: &v1alpha1.Redis{
+		Address: "redis:6379", TLS: v1alpha1.RedisTLSRequired,
+		CABundleRef: &v1alpha1.ConfigMapKeyRef{Name: "redis-ca", Key: "root.pem"},
+		PasswordRef: &v1alpha1.SecretKeyRef{Name: "redis", Key: "password"},
+	}}
+	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls", MinVersion: v1alpha1.TLSv13}
+	s.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/a": "1"}
+	compare(t, "deployment-references", desired.Deployment(s, platform))
+	compare(t, "service-tls", desired.Service(s))
+	compare(t, "ingress-tls", desired.Ingress(s))
+}
+
+func TestAPrivateKeyIsMountedInPlaceOfTheSecret(t *testing.T) {
+	s := sample(t)
+	s.Spec.Tokens.Type = v1alpha1.TokenTypeOpaque
+	s.Spec.Tokens.Introspection = &v1alpha1.Introspection{
+		ClientID: "mcp", AuthMethod: v1alpha1.PrivateKeyJWT, PrivateKeyRef: &v1alpha1.SecretKeyRef{Name: "mcp-client", Key: "key.pem"},
+	}
+	for _, v := range desired.Deployment(s, platform).Spec.Template.Spec.Volumes {
+		if v.Secret == nil {
+			continue
+		}
+		if got := *v.Secret.SecretName + "/" + *v.Secret.Items[0].Key; got != "mcp-client/key.pem" || *v.Secret.Optional {
+			t.Errorf("mounted %s, optional %v", got, *v.Secret.Optional)
+		}
+		return
+	}
+	t.Error("no Secret is mounted")
+}
+
+func TestTheProtocolOfTheIngressIsThePersonsToChoose(t *testing.T) {
+	const annotation = "nginx.ingress.kubernetes.io/backend-protocol"
+	s := sample(t)
+	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls"}
+	s.Spec.Exposure.Ingress.Annotations = map[string]string{annotation: "GRPCS"}
+	if got := desired.Ingress(s).Annotations[annotation]; got != "GRPCS" {
+		t.Errorf("annotation %q, want the person's", got)
+	}
+	if len(s.Spec.Exposure.Ingress.Annotations) != 1 {
+		t.Error("the spec itself was changed")
 	}
 }
 
@@ -125,6 +177,11 @@ func TestTheConfigurationDoesNotShowInTheDeployment(t *testing.T) {
 	s.Spec.Title, s.Spec.Issuer, s.Spec.Resource = "other", "https://other.example.com", "https://other.example.com/x"
 	s.Spec.Audience, s.Spec.Scopes, s.Spec.RequiredScopes = "other", s.Spec.Scopes[:1], nil
 	s.Spec.Tools, s.Spec.Upstreams = nil, nil
+	s.Spec.Tokens.Algorithms, s.Spec.Tokens.DPoP = []v1alpha1.SigningAlgorithm{"ES256"}, v1alpha1.DPoPRequired
+	s.Spec.Authentication.MaxAgeSeconds, s.Spec.Revocation.Subjects = 60, []string{"mallory"}
+	s.Spec.AllowedOrigins, s.Spec.Limits.RequestBytes = []string{"https://app.example.com"}, 1024
+	s.Spec.RateLimit = &v1alpha1.RateLimit{Requests: 1, Redis: &v1alpha1.Redis{Address: "redis:6379"}}
+	s.Spec.Workload.LogLevel = v1alpha1.LogLevelDebug
 	if diff := cmp.Diff(manifest(t, before), manifest(t, desired.Deployment(s, platform))); diff != "" {
 		t.Errorf("Deployment (-before +after):\n%s", diff)
 	}

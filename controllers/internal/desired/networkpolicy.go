@@ -24,7 +24,7 @@ func NetworkPolicy(s *v1alpha1.SecuredMCPServer, p Platform) *networkingv1ac.Net
 		WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(s))).
 		WithPolicyTypes(networkingv1.PolicyTypeIngress).
 		WithIngress(networkingv1ac.NetworkPolicyIngressRule().
-			WithPorts(tcp(httpPort)).
+			WithPorts(tcp(publicPort(s).container)).
 			WithFrom(peers(s.Spec.Exposure.From)...))
 	if admins := namespaces(append([]string{p.OperatorNamespace}, p.MonitoringNamespaces...)); len(admins) > 0 {
 		// A rule without peers would let everyone in.
@@ -50,7 +50,7 @@ func egress(s *v1alpha1.SecuredMCPServer) []*networkingv1ac.NetworkPolicyEgressR
 	}
 	var within []string
 	for _, target := range render.Destinations(s) {
-		if namespace, ok := render.ServiceNamespace(target.URL); ok {
+		if namespace, ok := render.ServiceNamespace(target.URL, s.Namespace); ok {
 			within = append(within, namespace)
 		} else {
 			rules = append(rules, networkingv1ac.NetworkPolicyEgressRule().WithPorts(tcp(render.Port(target.URL))))

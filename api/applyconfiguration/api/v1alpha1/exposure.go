@@ -15,6 +15,9 @@ type ExposureApplyConfiguration struct {
 	// from are the pods that may connect to the public port, in clusters that enforce NetworkPolicies: those of the ingress controller,
 	// and of clients inside of the cluster. Default: everyone.
 	From []PeerApplyConfiguration `json:"from,omitempty"`
+	// tls has the pods themselves speak TLS: HTTP/1.1 and HTTP/2 over TLS and nothing else, at port 443 of the Service in place of 80. The Ingress then
+	// speaks TLS to them. Turning it on or off restarts the pods. Default: the pods speak plain HTTP.
+	TLS *PodTLSApplyConfiguration `json:"tls,omitempty"`
 }
 
 // ExposureApplyConfiguration constructs a declarative configuration of the Exposure type for use with
@@ -41,5 +44,13 @@ func (b *ExposureApplyConfiguration) WithFrom(values ...*PeerApplyConfiguration)
 		}
 		b.From = append(b.From, *values[i])
 	}
+	return b
+}
+
+// WithTLS sets the TLS field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the TLS field is set to the value of the last call.
+func (b *ExposureApplyConfiguration) WithTLS(value *PodTLSApplyConfiguration) *ExposureApplyConfiguration {
+	b.TLS = value
 	return b
 }

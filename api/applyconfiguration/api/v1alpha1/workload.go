@@ -36,6 +36,9 @@ type WorkloadApplyConfiguration struct {
 	PodLabels map[string]string `json:"podLabels,omitempty"`
 	// podAnnotations are put on the pods. A change replaces the pods. Default: none.
 	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
+	// logLevel is the least level that is logged: Debug, Info, Warn or Error. Audit lines are written whatever it is. A change is followed without
+	// a restart. Default: Info.
+	LogLevel *apiv1alpha1.LogLevel `json:"logLevel,omitempty"`
 }
 
 // WorkloadApplyConfiguration constructs a declarative configuration of the Workload type for use with
@@ -135,5 +138,13 @@ func (b *WorkloadApplyConfiguration) WithPodAnnotations(entries map[string]strin
 	for k, v := range entries {
 		b.PodAnnotations[k] = v
 	}
+	return b
+}
+
+// WithLogLevel sets the LogLevel field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LogLevel field is set to the value of the last call.
+func (b *WorkloadApplyConfiguration) WithLogLevel(value apiv1alpha1.LogLevel) *WorkloadApplyConfiguration {
+	b.LogLevel = &value
 	return b
 }

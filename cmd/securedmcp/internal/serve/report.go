@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/controllers/render"
 )
 
@@ -34,7 +35,11 @@ func row(w io.Writer, name, value string) { fmt.Fprintf(w, "  %-10s %s\n", name,
 func hints(r *rendering, base string) []string {
 	var out []string
 	u, err := url.Parse(r.config.Resource)
-	if err == nil && "http://"+u.Host != base {
+	switch {
+	case err != nil || "http://"+u.Host == base:
+	case r.tls.CertFile != "":
+		out = append(out, fmt.Sprintf("TLS is spoken, as exposure.tls says. To try it here: curl --connect-to ::%s %s", strings.TrimPrefix(base, "http://"), r.config.Resource))
+	default:
 		out = append(out, fmt.Sprintf("Requests are answered for the host %s only. To try it here: curl -H 'Host: %s' %s\nor give --resource %s", u.Host, u.Host, base+u.Path, base+u.Path))
 	}
 	for _, upstream := range r.config.Upstreams {
@@ -55,6 +60,9 @@ func reportIssuer(w io.Writer, i *issuer, r *rendering) error {
 	token, err := i.token()
 	if err != nil {
 		return err
+	}
+	if r.config.Tokens.DPoP == config.DPoPRequired {
+		fmt.Fprintln(w, "\ntokens.dpop is Required: bearer tokens such as the one below are answered 401.")
 	}
 	fmt.Fprintf(w, `
 The development authorization server at %s believes anyone. It is for this machine only.
