@@ -79,7 +79,7 @@ tidy: ## Give every module that both Go modules compile one version, and run "go
 	@for module in $(MODULES); do echo "go mod tidy in $$module"; go -C $$module mod tidy; done
 
 .PHONY: verify
-verify: verify-format verify-modules verify-imports verify-generated ## Check all that can be checked without running the code
+verify: verify-format verify-modules verify-imports verify-generated verify-api ## Check all that can be checked without running the code
 
 .PHONY: verify-format
 verify-format: ## Check that every Go file is formatted
@@ -96,6 +96,10 @@ verify-imports: ## Check what the programs link: no Kubernetes code in the runti
 .PHONY: verify-generated
 verify-generated: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Regenerate everything and fail on a difference
 	@hack/verify-generated.sh
+
+.PHONY: verify-api
+verify-api: ## Check that the API is compatible with that of the last release (config/crd/released)
+	@go run ./hack/api-compat config/crd/released config/crd/bases/securedmcp.dev_securedmcpservers.yaml
 
 ##@ A real Kubernetes on this machine
 
