@@ -8,24 +8,24 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/live"
 	"github.com/securedmcp/operator/runtime/internal/telemetry"
 )
 
-const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 120 * time.Second
-	maxHeaderBytes    = 32 << 10
-)
+const maxHeaderBytes = 32 << 10
 
 // Server is a running runtime.
 type Server struct {
@@ -35,6 +35,7 @@ type Server struct {
 	public   listener
 	admin    listener
 	tls      *tls.Config
+	closing  *sync.WaitGroup
 	draining atomic.Bool
 	done     chan struct{}
 	err      error
@@ -65,6 +66,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	redis.SetLogger(storeLog{o.Logger}) // there is one for the whole process
 	registry := prometheus.NewRegistry()
 	s := &Server{options: o, tls: tlsConfig, metrics: telemetry.New(registry), done: make(chan struct{})}
 	keys := newKeyPool(s.metrics, o.Logger)
@@ -72,6 +74,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		Namespace: "securedmcp", Name: "issuer_keys_age_seconds", Help: "Time since the issuer's keys were last fetched.",
 	}, keys.oldest))
 	b := &builder{options: o, metrics: s.metrics, keys: keys}
+	s.closing = &b.closing
 	s.live = live.New(b.read, b.build)
 	if err := s.listen(registry); err != nil {
 		return nil, err
@@ -89,20 +92,23 @@ func (s *Server) listen(registry *prometheus.Registry) error {
 		s.public.Close()
 		return fmt.Errorf("opening the admin listener: %w", err)
 	}
-	if s.public.server = newHTTPServer(s.live); s.tls != nil {
+	if s.public.server = newHTTPServer(s.live, &s.options); s.tls != nil {
 		s.public.Listener = tls.NewListener(s.public.Listener, s.tls)
 		s.public.server.TLSConfig = s.tls
 	}
-	s.admin.server = newHTTPServer(adminRoutes(s.live, registry, &s.draining))
+	s.admin.server = newHTTPServer(adminRoutes(s.live, registry, &s.draining), &s.options)
 	return nil
 }
 
-func newHTTPServer(h http.Handler) *http.Server {
+func newHTTPServer(h http.Handler, o *Options) *http.Server {
+	t := o.Timeouts
 	return &http.Server{
-		Handler:           h,
-		ReadHeaderTimeout: readHeaderTimeout,
-		IdleTimeout:       idleTimeout,
+		Handler:           httpmw.BoundTransfer(t.Body, t.Write)(h),
+		ReadHeaderTimeout: t.Header,
+		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    maxHeaderBytes,
+		// Of what any stranger can cause at will, TLS that is not spoken for one.
+		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -136,6 +142,7 @@ func (s *Server) run(ctx context.Context) {
 	})
 	s.err = group.Wait()
 	s.live.Close()
+	s.closing.Wait()
 }
 
 // watch keeps the configuration in force current. The directory of the file is
@@ -151,6 +158,7 @@ func (s *Server) watch(ctx context.Context) error {
 			s.options.Logger.Error("configuration refused", "enforced", status.Revision, "error", err)
 		case err == nil && !changed:
 			last = "" // good again: the same mistake later is worth a line again
+			s.metrics.ConfigGood()
 		case changed:
 			last = ""
 			s.metrics.ConfigLoaded(status.Revision, nil)

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"sync"
 
 	"github.com/securedmcp/operator/api/config/compile"
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
@@ -31,6 +32,7 @@ type builder struct {
 	keys    *keyPool
 	proofs  *replay.Memory // nil before the first configuration with DPoP
 	secrets *nonce.Secrets // nil before the first configuration with nonces
+	closing sync.WaitGroup // what instances still do after they were closed
 }
 
 // read reads the configuration and the files that it refers to.
@@ -90,7 +92,7 @@ func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance
 	p.responder = newResponder(p.resource, p.policy, log, b.metrics)
 	server, err := tools.NewServer(tools.Config{
 		Runtime: c, Policy: p.policy, Builtins: b.options.Builtins, Audit: log,
-		Observer: b.metrics, Version: b.options.Version,
+		Observer: b.metrics, Logger: b.options.Logger, Version: b.options.Version,
 	})
 	if err != nil {
 		return nil, err
@@ -108,6 +110,9 @@ func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance
 		return nil, err
 	}
 	p.responder.DPoP = newDPoPChallenge(c, p.dpop)
+	if p.tracer, err = b.newTracer(ctx, c, src.Files, &held); err != nil {
+		return nil, err
+	}
 	p.limiter = newLimiter(c, store, b.metrics, b.options.Logger)
 	if b.options.Level != nil {
 		b.options.Level.Set(logLevels[c.LogLevel])

@@ -75,14 +75,23 @@ func (p *keyPool) fetch(ctx context.Context, id keyPoolID, caBundle []byte) (*au
 	return authn.NewKeys(ctx, authn.KeysConfig{Issuer: id.issuer, JWKSURI: id.jwksURI, Client: client, Observer: p.observer, Logger: p.logger})
 }
 
+// release closes keys that nobody uses any more. Closing waits for a fetch that
+// is under way, so it happens outside of the lock.
 func (p *keyPool) release(id keyPoolID) {
+	if keys := p.leave(id); keys != nil {
+		keys.Close()
+	}
+}
+
+func (p *keyPool) leave(id keyPoolID) *authn.Keys {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	entry := p.entries[id]
-	if entry.users--; entry.users == 0 {
-		delete(p.entries, id)
-		entry.keys.Close()
+	if entry.users--; entry.users > 0 {
+		return nil
 	}
+	delete(p.entries, id)
+	return entry.keys
 }
 
 // oldest returns the age in seconds of the oldest keys in use.

@@ -1,7 +1,9 @@
 package app_test
 
 import (
+	"encoding/json"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -114,6 +116,70 @@ func TestAnIssuerThatTakesAllKeysAwayIsObeyed(t *testing.T) {
 	}
 	if got := f.status(token); got != http.StatusUnauthorized {
 		t.Errorf("a remembered token: status %d, want 401", got)
+	}
+}
+
+// publishSecret answers the key set with the published keys and the secret one.
+func (f fixture) publishSecret(t *testing.T, secret string) {
+	t.Helper()
+	var keys []string
+	for _, key := range f.issuer.PublishedKeys() {
+		raw, err := json.Marshal(key.JWK())
+		must(t, err)
+		keys = append(keys, string(raw))
+	}
+	body := `{"keys":[` + strings.Join(append(keys, secret), ",") + `]}`
+	f.issuer.SetFault(oauthtest.EndpointJWKS, oauthtest.Fault{Body: body})
+}
+
+func TestAPublishedPrivateKeyIsRefusedAtOnceAndTheOthersStay(t *testing.T) {
+	f := start(t)
+	lost := f.issuer.SigningKey()
+	forged := f.token("invoices:read")
+	if got := f.status(forged); got != http.StatusOK {
+		t.Fatalf("before the key was lost: status %d, want 200", got)
+	}
+	f.issuer.Rotate(jwa.ES256)
+	f.publishSecret(t, string(lost.PrivateJWK()))
+	if got := f.status(f.token("invoices:read")); got != http.StatusOK { // causes the fetch
+		t.Errorf("a token of the other key: status %d, want 200: %s", got, f.Logs())
+	}
+	if got := f.status(forged); got != http.StatusUnauthorized {
+		t.Errorf("a token of the lost key: status %d, want 401", got)
+	}
+	if !strings.Contains(f.Logs(), "keys[2] is a private key") {
+		t.Errorf("the log does not say which key: %s", f.Logs())
+	}
+	if _, metrics := f.Admin("/metrics"); !strings.Contains(string(metrics), `securedmcp_issuer_keys_refused_total{kind="private"}`) {
+		t.Error("the metrics do not count it")
+	}
+}
+
+func TestAPublishedSymmetricKeyIsRefusedAndTheOthersStay(t *testing.T) {
+	f := start(t)
+	f.issuer.Rotate(jwa.ES256)
+	f.publishSecret(t, `{"kty":"oct","kid":"hmac","k":"c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ"}`)
+	if got := f.status(f.token("invoices:read")); got != http.StatusOK {
+		t.Errorf("a token of a good key: status %d, want 200: %s", got, f.Logs())
+	}
+	hmac := f.issuer.Token(oauthtest.Claims{"scope": "invoices:read"}, oauthtest.Header("kid", "hmac"), oauthtest.SignedWithHMAC([]byte("secret-secret-secret-secret-1234")))
+	if got := f.status(hmac); got != http.StatusUnauthorized {
+		t.Errorf("a token by the symmetric key: status %d, want 401", got)
+	}
+}
+
+func TestASetOfLostKeysLeavesNone(t *testing.T) {
+	f := start(t)
+	token := f.token("invoices:read")
+	lost := f.issuer.SigningKey()
+	f.issuer.SetFault(oauthtest.EndpointJWKS, oauthtest.Fault{Body: `{"keys":[` + string(lost.PrivateJWK()) + `]}`})
+	stranger, err := oauthtest.NewKey(jwa.ES256)
+	must(t, err)
+	if got := f.status(f.issuer.Token(nil, oauthtest.SignedWith(stranger))); got != http.StatusUnauthorized { // causes the fetch
+		t.Errorf("an unknown key: status %d, want 401", got)
+	}
+	if got := f.status(token); got != http.StatusUnauthorized {
+		t.Errorf("a token of the lost key: status %d, want 401", got)
 	}
 }
 

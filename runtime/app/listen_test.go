@@ -123,3 +123,24 @@ func TestStoppingEndsStreams(t *testing.T) {
 	}
 	<-ended
 }
+
+func TestStreamsAreBoundedApartFromRequests(t *testing.T) {
+	const ofCaller = 32
+	f := startWith(t, func(c *config.RuntimeConfig) { c.Limits.ConcurrentRequests = 1 })
+	token := f.token("invoices:read")
+	for range ofCaller {
+		opened, ended := f.listen(t, token)
+		waitOpen(t, opened, ended)
+	}
+	resp := f.Do(runtimetest.Request{
+		Token: token, Method: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{"toolsListChanged": true}},
+	})
+	if resp.Status != http.StatusTooManyRequests || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("a stream too many: status %d, Retry-After %q; want 429", resp.Status, resp.Header.Get("Retry-After"))
+	}
+	if got := f.status(token); got != http.StatusOK {
+		t.Errorf("a request beside the streams: status %d, want 200", got)
+	}
+	opened, ended := f.listen(t, f.issuer.Token(oauthtest.Claims{"scope": "invoices:read", "sub": "somebody else"}))
+	waitOpen(t, opened, ended)
+}

@@ -1,11 +1,14 @@
 package app_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/test/oauthtest"
@@ -151,5 +154,70 @@ func TestARevokedOpaqueTokenEndsWithTheCache(t *testing.T) {
 	runtimetest.Eventually(t, "the revocation", func() bool { return f.status(token) == http.StatusUnauthorized }, f.Logs)
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("the token was accepted for %s after its revocation, with a cache of 1 s", took)
+	}
+}
+
+// from is a request that came by way of a proxy from the address.
+func from(address, token string) runtimetest.Request {
+	return runtimetest.Request{Token: token, Header: map[string][]string{"X-Forwarded-For": {address}}}
+}
+
+func TestStrangersWhoWaitForTheIssuerKeepNobodyOut(t *testing.T) {
+	f := startOpaque(t, func(c *config.RuntimeConfig) { c.Limits.ConcurrentRequests = 2 })
+	known := f.token("invoices:read")
+	if got := f.status(known); got != http.StatusOK {
+		t.Fatalf("status %d, want 200: %s", got, f.Logs())
+	}
+	release := make(chan struct{})
+	f.issuer.SetFault(oauthtest.EndpointIntrospect, oauthtest.Fault{Until: release})
+	var strangers sync.WaitGroup
+	for i := range 2 {
+		address := fmt.Sprintf("192.0.2.%d", i)
+		strangers.Go(func() {
+			if got := f.Do(from(address, "garbage-of-"+address)).Status; got != http.StatusUnauthorized {
+				t.Errorf("a stranger that waited: status %d, want 401", got)
+			}
+		})
+	}
+	runtimetest.Eventually(t, "the questions", func() bool { return f.asked() == 3 }, f.Logs)
+	// As many wait as may: neither of the two places is theirs.
+	for range 3 {
+		if got := f.status(known); got != http.StatusOK {
+			t.Errorf("a known caller while strangers wait: status %d, want 200", got)
+		}
+	}
+	resp := f.Do(from("192.0.2.9", "garbage-too-many"))
+	if resp.Status != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") == "" {
+		t.Errorf("one stranger too many: status %d, Retry-After %q; want 503", resp.Status, resp.Header.Get("Retry-After"))
+	}
+	close(release)
+	strangers.Wait()
+}
+
+func TestStrangersWhoWaitForKeysKeepNobodyOut(t *testing.T) {
+	f := startWith(t, func(c *config.RuntimeConfig) { c.Limits.ConcurrentRequests = 2 })
+	known := f.token("invoices:read")
+	if got := f.status(known); got != http.StatusOK {
+		t.Fatalf("status %d, want 200: %s", got, f.Logs())
+	}
+	release := make(chan struct{})
+	f.issuer.SetFault(oauthtest.EndpointJWKS, oauthtest.Fault{Until: release})
+	key, err := oauthtest.NewKey(jwa.ES256)
+	must(t, err)
+	stranger := f.issuer.Token(nil, oauthtest.SignedWith(key))
+	waited := make(chan int)
+	go func() { waited <- f.Do(from("192.0.2.1", stranger)).Status }()
+	runtimetest.Eventually(t, "the fetch", func() bool { return f.issuer.Count(oauthtest.EndpointJWKS) == 2 }, f.Logs)
+	go func() { waited <- f.Do(from("192.0.2.2", stranger)).Status }()
+	for range 3 {
+		if got := f.status(known); got != http.StatusOK {
+			t.Errorf("a known caller while strangers wait: status %d, want 200", got)
+		}
+	}
+	close(release)
+	for range 2 {
+		if got := <-waited; got != http.StatusUnauthorized {
+			t.Errorf("a stranger that waited: status %d, want 401", got)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"log/slog"
 	"time"
@@ -35,6 +36,8 @@ type Options struct {
 	// DrainTimeout is how long requests may take to end once the runtime is
 	// told to stop. Default 20 seconds.
 	DrainTimeout time.Duration
+	// Timeouts bound how long a connection may take for what costs it nothing.
+	Timeouts Timeouts
 	// Builtins are the Go functions behind tools whose upstream is "builtin",
 	// by tool name. A configuration that names one that is not here is refused.
 	// Arguments have been validated against the tool's input schema, and the
@@ -48,6 +51,29 @@ type Options struct {
 	Level *slog.LevelVar
 	// Version is told to clients in the MCP server information.
 	Version string
+}
+
+// Timeouts close connections that dribble, of either listener. 0 means the
+// default.
+type Timeouts struct {
+	// Header is how long the header of a request may take, and a TLS handshake.
+	// Default 10 seconds.
+	Header time.Duration
+	// Body is how long the body of a request may take. Default 30 seconds.
+	Body time.Duration
+	// Write is how long the client may take to accept 64 KiB of an answer. Default
+	// 30 seconds.
+	Write time.Duration
+	// Idle is how long a connection may be without a request, of HTTP/2 without a
+	// whole one. Default 2 minutes.
+	Idle time.Duration
+}
+
+func (t *Timeouts) complete() {
+	t.Header = cmp.Or(t.Header, 10*time.Second)
+	t.Body = cmp.Or(t.Body, 30*time.Second)
+	t.Write = cmp.Or(t.Write, 30*time.Second)
+	t.Idle = cmp.Or(t.Idle, 2*time.Minute)
 }
 
 func (o *Options) complete() error {
@@ -66,6 +92,7 @@ func (o *Options) complete() error {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	o.Timeouts.complete()
 	if o.Version == "" {
 		o.Version = "dev"
 	}

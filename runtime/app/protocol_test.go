@@ -247,13 +247,20 @@ func TestAToolThatPanicsFailsItsCallOnly(t *testing.T) {
 	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
 	c := runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1")
 	c.Tools = []config.Tool{{Name: "boom", Upstream: config.UpstreamBuiltin, InputSchema: json.RawMessage(`{"type":"object"}`)}}
-	boom := func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("boom") }
+	boom := func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { panic("boom went the tool") }
 	r := runtimetest.Start(t, c, func(o *app.Options) { o.Builtins = map[string]mcp.ToolHandler{"boom": boom} })
 	token := issuer.Token(oauthtest.Claims{"scope": "invoices:read"})
 	for range 2 {
-		if got := r.Do(runtimetest.Call(token, "boom", nil)).ErrorCode(); got != -32603 {
+		if got := r.Do(runtimetest.Call(token, "boom", map[string]any{"account": "s3cr3t"})).ErrorCode(); got != -32603 {
 			t.Errorf("code %d, want -32603", got)
 		}
+	}
+	logs := r.Logs()
+	if !strings.Contains(logs, `"tool panicked"`) || !strings.Contains(logs, "TestAToolThatPanicsFailsItsCallOnly") || !strings.Contains(logs, `"type":"string"`) {
+		t.Errorf("the log does not say what panicked where: %s", logs)
+	}
+	if strings.Contains(logs, "s3cr3t") || strings.Contains(logs, "boom went") {
+		t.Error("the log quotes an argument or the panic's value")
 	}
 }
 

@@ -6,19 +6,16 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/internal/authn"
 	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/policy"
 	"github.com/securedmcp/operator/runtime/internal/ratelimit"
+	"github.com/securedmcp/operator/runtime/internal/tracing"
 )
 
-const (
-	metadataPrefix = "/.well-known/oauth-protected-resource"
-	bodyTimeout    = 30 * time.Second
-)
+const metadataPrefix = "/.well-known/oauth-protected-resource"
 
 // parts are what Routes connects.
 type parts struct {
@@ -29,6 +26,7 @@ type parts struct {
 	dpop          *authn.DPoP // nil where it is disabled
 	responder     *httpmw.Responder
 	limiter       ratelimit.Limiter
+	tracer        *tracing.Tracer // nil where nothing is traced
 	mcp           http.Handler
 	logger        *slog.Logger
 }
@@ -41,10 +39,11 @@ func routes(p parts) http.Handler {
 		httpmw.Identify,
 		httpmw.Recover(p.logger),
 		httpmw.LimitConcurrency(cmp.Or(limits.ConcurrentRequests, config.DefaultConcurrentRequests), p.responder),
-		httpmw.BoundBody(cmp.Or(limits.RequestBytes, config.DefaultRequestBytes), bodyTimeout),
+		httpmw.BoundBody(cmp.Or(limits.RequestBytes, config.DefaultRequestBytes)),
 		httpmw.AllowHost(p.resource, p.responder),
 		httpmw.AllowOrigin(p.resource, p.config.AllowedOrigins, p.responder),
 		httpmw.Authenticate(p.authenticator, p.dpop, p.policy, p.responder),
+		httpmw.Trace(p.tracer, p.endpoint()),
 		httpmw.RequireDoor(p.policy, p.responder),
 		httpmw.LimitDepth(p.responder),
 		httpmw.LimitRate(p.limiter, p.responder),
@@ -55,10 +54,7 @@ func routes(p parts) http.Handler {
 		httpmw.Denials(p.responder),
 	)
 	metadata := metadataHandler(p.config)
-	endpointPath, metadataPath := p.resource.Path, metadataPrefix+p.resource.Path
-	if endpointPath == "" {
-		endpointPath = "/"
-	}
+	endpointPath, metadataPath := p.endpoint(), metadataPrefix+p.resource.Path
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case endpointPath:
@@ -70,6 +66,9 @@ func routes(p parts) http.Handler {
 		}
 	})
 }
+
+// endpoint is the path of the MCP endpoint.
+func (p *parts) endpoint() string { return cmp.Or(p.resource.Path, "/") }
 
 // chain wraps h so that the first middleware is the outermost.
 func chain(h http.Handler, middleware ...func(http.Handler) http.Handler) http.Handler {

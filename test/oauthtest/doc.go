@@ -2,7 +2,7 @@
 // development. It is real where a resource server or a client can tell the
 // difference: metadata, keys with rotation, authorization code with PKCE,
 // resource indicators, refresh, client credentials, token exchange, dynamic
-// registration, introspection and DPoP. It keeps everything in memory, has no
+// registration, introspection (signed, if wanted) and DPoP. It keeps everything in memory, has no
 // accounts, and believes whoever it asks: never let it guard anything.
 //
 // In a test, [New] starts one on a loopback port:

@@ -27,6 +27,7 @@ type Handler struct {
 	counts   map[Endpoint]int
 	faults   map[Endpoint]*Fault
 	metadata map[string]any
+	signed   *signedAnswers // nil: introspection answers plain JSON
 }
 
 // NewHandler returns an authorization server for config. It serves the paths

@@ -8,25 +8,33 @@ import (
 // serveIntrospect answers RFC 7662: a confidential client asks what a token
 // means. Unknown, forged, expired and revoked tokens are all inactive.
 func (h *Handler) serveIntrospect(w http.ResponseWriter, r *http.Request) {
-	answer, err := h.introspect(w, r)
+	client, answer, err := h.introspect(w, r)
 	if err != nil {
 		writeError(w, err)
 		return
 	}
-	writeJSON(w, http.StatusOK, answer)
+	signed, err := h.answerSigned(w, r, client.ID, answer)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	if !signed {
+		writeJSON(w, http.StatusOK, answer)
+	}
 }
 
-func (h *Handler) introspect(w http.ResponseWriter, r *http.Request) (map[string]any, error) {
+func (h *Handler) introspect(w http.ResponseWriter, r *http.Request) (Client, map[string]any, error) {
 	form, err := parseForm(w, r)
 	if err != nil {
-		return nil, err
+		return Client{}, nil, err
 	}
-	if _, err := h.authenticateConfidential(r, form); err != nil {
-		return nil, err
+	client, err := h.authenticateConfidential(r, form)
+	if err != nil {
+		return Client{}, nil, err
 	}
 	claims, ok := h.tokens.get(form.Get("token"), h.config.Now())
 	if !ok {
-		return map[string]any{"active": false}, nil
+		return client, map[string]any{"active": false}, nil
 	}
 	answer := maps.Clone(claims)
 	maps.DeleteFunc(answer, func(_ string, value any) bool { return value == nil })
@@ -34,5 +42,5 @@ func (h *Handler) introspect(w http.ResponseWriter, r *http.Request) (map[string
 	if _, bound := answer["cnf"]; bound {
 		answer["token_type"] = "DPoP"
 	}
-	return answer, nil
+	return client, answer, nil
 }

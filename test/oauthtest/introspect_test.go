@@ -1,7 +1,10 @@
 package oauthtest_test
 
 import (
+	"io"
+	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,4 +81,34 @@ func TestIntrospectionIsForConfidentialClients(t *testing.T) {
 	wantError(t, postForm(t, s, "/introspect", token, &wrong), 401, "invalid_client")
 	token.Set("client_id", public.ID)
 	wantError(t, postForm(t, s, "/introspect", token, nil), 400, "unauthorized_client")
+}
+
+func TestIntrospectionAnswersAreSignedForThoseWhoAskForIt(t *testing.T) {
+	s := oauthtest.New(t, oauthtest.WithClient(machine))
+	token := s.Token(nil)
+	s.SignAnswers(nil)
+	if !active(t, s, token) {
+		t.Error("a client that does not ask gets no plain answer")
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL+"/introspect", strings.NewReader(url.Values{"token": {token}}.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	req.Header.Set("Accept", "application/token-introspection+jwt")
+	req.SetBasicAuth(machine.ID, machine.Secret)
+	resp, err := s.Client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, claims := part(t, string(body), 0), part(t, string(body), 1)
+	answer, _ := claims["token_introspection"].(map[string]any)
+	if header["typ"] != "token-introspection+jwt" || claims["iss"] != s.Issuer() || claims["aud"] != machine.ID || answer["active"] != true {
+		t.Errorf("header %v, claims %v", header, claims)
+	}
 }

@@ -104,6 +104,25 @@ func (k *Key) JWK() map[string]any {
 	return members
 }
 
+// PrivateJWK is the JSON of the private key with the names that the key set
+// publishes: what an authorization server must never serve, for tests that do.
+func (k *Key) PrivateJWK() []byte {
+	private, err := jwk.FromRaw(k.private)
+	if err != nil {
+		panic(fmt.Sprintf("encoding a private key that NewKey made: %v", err))
+	}
+	for name, value := range map[string]any{jwk.KeyIDKey: k.ID, jwk.AlgorithmKey: k.Algorithm, jwk.KeyUsageKey: jwk.ForSignature} {
+		if err := private.Set(name, value); err != nil {
+			panic(fmt.Sprintf("naming a private key: %v", err))
+		}
+	}
+	raw, err := json.Marshal(private)
+	if err != nil {
+		panic(fmt.Sprintf("encoding a private key that NewKey made: %v", err))
+	}
+	return raw
+}
+
 func (k *Key) sign(input []byte) ([]byte, error) {
 	signer, err := jws.NewSigner(k.Algorithm)
 	if err != nil {

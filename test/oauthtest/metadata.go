@@ -27,6 +27,9 @@ func (h *Handler) ResetMetadata() {
 func (h *Handler) serveMetadata(w http.ResponseWriter, _ *http.Request) {
 	document := h.defaultMetadata()
 	h.mu.Lock()
+	if h.signed != nil {
+		document["introspection_signing_alg_values_supported"] = document["id_token_signing_alg_values_supported"]
+	}
 	overlay(document, h.metadata)
 	h.mu.Unlock()
 	writeJSON(w, http.StatusOK, document)

@@ -26,6 +26,8 @@ type Request struct {
 	// Method defaults to tools/list.
 	Method string
 	Params map[string]any
+	// Meta is added to the _meta of Params.
+	Meta map[string]any
 	// Body replaces what Method and Params would make.
 	Body string
 	// Header is set on top, its nil values delete.
@@ -97,12 +99,17 @@ func setDefault(s *string, value string) {
 func (q *Request) jsonRPC() string {
 	params := map[string]any{}
 	maps.Copy(params, q.Params)
+	meta := map[string]any{}
 	if q.Version >= Modern {
-		params["_meta"] = map[string]any{
+		meta = map[string]any{
 			mcp.MetaKeyProtocolVersion:    q.Version,
 			mcp.MetaKeyClientInfo:         map[string]any{"name": "runtimetest", "version": "1"},
 			mcp.MetaKeyClientCapabilities: map[string]any{},
 		}
+	}
+	maps.Copy(meta, q.Meta)
+	if len(meta) > 0 {
+		params["_meta"] = meta
 	}
 	raw, err := json.Marshal(map[string]any{"jsonrpc": "2.0", "id": 1, "method": q.Method, "params": params})
 	if err != nil {

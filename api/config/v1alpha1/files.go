@@ -29,5 +29,8 @@ func (c *RuntimeConfig) paths() []*string {
 		r := c.RateLimit.Redis
 		all = append(all, &r.PasswordFile, &r.CABundleFile)
 	}
+	if c.Tracing != nil {
+		all = append(all, &c.Tracing.HeadersFile)
+	}
 	return slices.DeleteFunc(all, func(path *string) bool { return *path == "" })
 }

@@ -117,6 +117,8 @@ type RuntimeConfig struct {
 	LogLevel string `json:"logLevel,omitempty"`
 	// RateLimit bounds how often one caller may ask; nil means as often as it likes.
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+	// Tracing sends OpenTelemetry spans to a collector; nil means that none are made.
+	Tracing *Tracing `json:"tracing,omitempty"`
 }
 
 // Scope is one OAuth scope and what it includes.
@@ -290,4 +292,17 @@ type Redis struct {
 	// CABundleFile is a PEM file of the certificate authorities that the server's
 	// certificate may chain to, in place of the system's; for TLS only.
 	CABundleFile string `json:"caBundleFile,omitempty"`
+}
+
+// Tracing says where OpenTelemetry spans go and how many of them.
+type Tracing struct {
+	// Endpoint is the base URL of an OTLP/HTTP receiver, for example
+	// http://collector.observability:4318. Spans are posted to Endpoint + "/v1/traces".
+	Endpoint string `json:"endpoint"`
+	// SampleRatio is the part of traces that is recorded, 0 to 1; nil means 1. A trace
+	// that its caller does not record (W3C trace-flags) is not recorded here either.
+	SampleRatio *float64 `json:"sampleRatio,omitempty"`
+	// HeadersFile holds the headers of each export, "Name: value" on each line, for
+	// receivers that want a credential; "" means none.
+	HeadersFile string `json:"headersFile,omitempty"`
 }

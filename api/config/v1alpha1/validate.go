@@ -63,6 +63,7 @@ func (c *RuntimeConfig) Validate() error {
 		errs.add("logLevel", "%q: want one of %s", c.LogLevel, strings.Join(LogLevels(), ", "))
 	}
 	validateRateLimit(c.RateLimit, &errs)
+	validateTracing(c.Tracing, &errs)
 	if len(errs) > 0 {
 		return errs
 	}

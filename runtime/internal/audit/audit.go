@@ -25,6 +25,8 @@ type Event struct {
 	// "insufficient_scope"; "ok" where the call was allowed and answered.
 	Reason    string
 	RequestID string
+	// TraceID is that of the trace that has a span of this decision, if any.
+	TraceID string
 	// Subject and ClientID are empty for strangers.
 	Subject  string
 	ClientID string
@@ -60,7 +62,7 @@ func (a always) WithGroup(name string) slog.Handler { return always{a.Handler.Wi
 
 // Write writes one line. Empty members are left out.
 func (l *Log) Write(ctx context.Context, e Event) {
-	attrs := make([]slog.Attr, 0, 10)
+	attrs := make([]slog.Attr, 0, 11)
 	attrs = append(attrs, slog.String("decision", string(e.Decision)), slog.String("reason", e.Reason))
 	text := func(key, value string) {
 		if value != "" {
@@ -73,6 +75,7 @@ func (l *Log) Write(ctx context.Context, e Event) {
 		}
 	}
 	text("requestID", e.RequestID)
+	text("traceID", e.TraceID)
 	text("subject", e.Subject)
 	text("client", e.ClientID)
 	text("tool", e.Tool)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,12 @@ type metadata struct {
 	JWKSURI               string   `json:"jwks_uri"`
 	IntrospectionEndpoint string   `json:"introspection_endpoint"`
 	IntrospectionSigning  []string `json:"introspection_signing_alg_values_supported"`
+}
+
+// signsIntrospection tells whether the issuer offers introspection answers with
+// a signature that can be verified here (RFC 9701 section 7).
+func (m *metadata) signsIntrospection() bool {
+	return slices.ContainsFunc(m.IntrospectionSigning, func(alg string) bool { _, ok := algorithms[alg]; return ok })
 }
 
 // discover returns metadata that says where the issuer's keys are.

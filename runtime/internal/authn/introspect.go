@@ -27,6 +27,7 @@ type introspector struct {
 	clientID string
 	client   *http.Client
 	auth     clientAuth
+	skew     time.Duration
 	// keys are set where the issuer offers signed answers (RFC 9701), which are
 	// then asked for and wanted.
 	keys *Keys
@@ -100,8 +101,12 @@ func (i *introspector) read(ctx context.Context, body []byte, contentType string
 	return answer, nil
 }
 
+// maxAnswerAge is how long ago a signed answer may have been made, beside the
+// clock skew: it was asked for a moment ago.
+const maxAnswerAge = time.Minute
+
 // readSigned verifies an RFC 9701 answer: of the right type, by the issuer, for
-// this client.
+// this client, and made now.
 func (i *introspector) readSigned(ctx context.Context, token string) (claims, error) {
 	c, refusal := parseCompactOf(token, func(typ string) bool { return strings.EqualFold(typ, "token-introspection+jwt") })
 	if refusal != nil {
@@ -121,9 +126,25 @@ func (i *introspector) readSigned(ctx context.Context, token string) (claims, er
 	if refusal := outer.checkParties(i.issuer, i.clientID); refusal != nil {
 		return nil, fmt.Errorf("the signed introspection answer: %w", refusal)
 	}
+	if err := i.checkFresh(outer, time.Now()); err != nil {
+		return nil, err
+	}
 	answer, refusal := parseClaims(outer["token_introspection"])
 	if refusal != nil {
 		return nil, errors.New("the signed introspection answer has no object token_introspection")
 	}
 	return answer, nil
+}
+
+// checkFresh wants the iat that RFC 9701 section 5 demands. An answer from
+// before the token was revoked is not one to this question.
+func (i *introspector) checkFresh(c claims, now time.Time) error {
+	issued, ok, refusal := c.date("iat")
+	if refusal != nil || !ok {
+		return errors.New("the signed introspection answer has no iat")
+	}
+	if now.Sub(issued) > maxAnswerAge+i.skew || issued.Sub(now) > i.skew {
+		return fmt.Errorf("the signed introspection answer was made %s ago", now.Sub(issued).Round(time.Second))
+	}
+	return nil
 }

@@ -25,7 +25,7 @@ type key struct {
 	keyType     jwa.KeyType
 	curve       jwa.EllipticCurveAlgorithm
 	public      any
-	fingerprint [sha256.Size]byte
+	fingerprint [sha256.Size]byte // of the JWK as published
 }
 
 func (k *key) fits(name string, alg algorithm) bool {
@@ -35,23 +35,31 @@ func (k *key) fits(name string, alg algorithm) bool {
 // keySet is what an issuer publishes, at one moment.
 type keySet struct {
 	keys []key
+	// refused are the published keys that must not be believed, in their order.
+	refused []refusedKey
 	// generation grows whenever a key is removed or changed.
 	generation uint64
 }
 
 // candidates returns the keys that may have signed a token, at most four, and
-// whether the set knows the token's kid.
+// whether the set knows the token's kid. Keys of that very kid come first: an
+// issuer that publishes many keys without one must not crowd them out.
 func (s *keySet) candidates(c *compact) (keys []*key, known bool) {
+	var nameless []*key
 	for i := range s.keys {
 		k := &s.keys[i]
-		if c.kid != "" && k.kid == c.kid {
-			known = true
-		}
-		if (c.kid == "" || k.kid == "" || k.kid == c.kid) && k.fits(c.algName, c.algorithm) && len(keys) < maxAttempts {
+		exact := k.kid == c.kid
+		known = known || exact && c.kid != ""
+		switch {
+		case !k.fits(c.algName, c.algorithm):
+		case exact:
 			keys = append(keys, k)
+		case c.kid == "" || k.kid == "":
+			nameless = append(nameless, k)
 		}
 	}
-	return keys, known
+	keys = append(keys, nameless...)
+	return keys[:min(len(keys), maxAttempts)], known
 }
 
 // keeps tells whether every key of s is in next, unchanged.
@@ -69,8 +77,9 @@ func (s *keySet) keeps(next *keySet) bool {
 }
 
 // parseKeySet reads a JWKS (RFC 7517). Keys for encryption and keys of kinds
-// that no allowed algorithm uses are passed over; a private or symmetric key is
-// an error, because whoever published it has lost it.
+// that no allowed algorithm uses are passed over. A private or symmetric key is
+// refused, because whoever published it has lost it, and so is every key of the
+// set with the same public part: anyone can sign with it now.
 func parseKeySet(raw []byte) (*keySet, error) {
 	var doc struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -81,68 +90,51 @@ func parseKeySet(raw []byte) (*keySet, error) {
 	if len(doc.Keys) > maxKeys {
 		return nil, fmt.Errorf("JWKS has %d keys; at most %d are allowed", len(doc.Keys), maxKeys)
 	}
-	set := new(keySet)
-	for i, rawKey := range doc.Keys {
-		k, err := parseKey(rawKey)
-		if err != nil {
-			return nil, fmt.Errorf("JWKS keys[%d]: %w", i, err)
-		}
-		if k != nil {
+	set, lost, err := findLost(doc.Keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, rawKey := range doc.Keys {
+		if k := parseKey(rawKey); k != nil && !lost.has(k) {
 			set.keys = append(set.keys, *k)
 		}
 	}
 	return set, nil
 }
 
-// parseKey returns nil for a key that is of no use here.
-func parseKey(raw json.RawMessage) (*key, error) {
-	if err := refuseSecrets(raw); err != nil {
-		return nil, err
+// parseKey returns nil for a key that is of no use here, secret ones among them.
+func parseKey(raw json.RawMessage) *key {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil || secretOf(members) != "" {
+		return nil
 	}
 	parsed, err := jwk.ParseKey(raw)
 	if err != nil {
-		return nil, nil //nolint:nilerr // RFC 7517 section 5: unknown or unfit keys are ignored
+		return nil // RFC 7517 section 5: unknown or unfit keys are ignored
 	}
 	if use := parsed.KeyUsage(); use != "" && use != string(jwk.ForSignature) {
-		return nil, nil
+		return nil
 	}
-	k := &key{kid: parsed.KeyID(), alg: parsed.Algorithm().String(), keyType: parsed.KeyType()}
+	k := &key{kid: parsed.KeyID(), alg: parsed.Algorithm().String(), keyType: parsed.KeyType(), fingerprint: sha256.Sum256(raw)}
 	switch typed := parsed.(type) {
 	case jwk.ECDSAPublicKey:
 		k.curve = typed.Crv()
 	case jwk.OKPPublicKey:
 		k.curve = typed.Crv()
 	}
-	if err := parsed.Raw(&k.public); err != nil {
-		return nil, nil //nolint:nilerr // as above: not on the curve, and the like
+	if parsed.Raw(&k.public) != nil || !usable(k.public) {
+		return nil // as above: not on the curve, and the like
 	}
-	if pub, ok := k.public.(*rsa.PublicKey); ok && pub.N.BitLen() < minRSABits {
-		return nil, nil
-	}
-	// Verifying with another length panics.
-	if pub, ok := k.public.(ed25519.PublicKey); ok && len(pub) != ed25519.PublicKeySize {
-		return nil, nil
-	}
-	k.fingerprint = sha256.Sum256(raw)
-	return k, nil
+	return k
 }
 
-func refuseSecrets(raw json.RawMessage) error {
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return errors.New("not a JSON object")
+// usable leaves out what is too weak, and what verifying would panic on.
+func usable(public any) bool {
+	switch pub := public.(type) {
+	case *rsa.PublicKey:
+		return pub.N.BitLen() >= minRSABits
+	case ed25519.PublicKey:
+		return len(pub) == ed25519.PublicKeySize
 	}
-	return refuseSecretMembers(members)
-}
-
-func refuseSecretMembers(members map[string]json.RawMessage) error {
-	if kty, _ := stringMember(members, "kty"); kty == "oct" {
-		return errors.New("a symmetric key is published; want public keys only")
-	}
-	for _, secret := range []string{"d", "p", "q", "dp", "dq", "qi", "k", "priv"} {
-		if _, ok := members[secret]; ok {
-			return errors.New("a private key is published; want public keys only")
-		}
-	}
-	return nil
+	return true
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"golang.org/x/time/rate"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/internal/admission"
 )
 
 // KeysConfig says where verification keys come from and how long they last.
@@ -37,6 +39,9 @@ type KeysConfig struct {
 // KeysObserver is told of each fetch of an issuer's keys.
 type KeysObserver interface {
 	KeysFetched(issuer string, err error)
+	// KeyRefused is called for each key of a fetched set that is "private" or
+	// "symmetric".
+	KeyRefused(kind string)
 }
 
 const (
@@ -160,10 +165,11 @@ func (k *Keys) fetchKeysLocked(ctx context.Context) error {
 		return fmt.Errorf("reading keys from %s: %w", k.jwksURI, err)
 	}
 	prev := k.current.Load()
+	k.reportRefused(prev, next)
 	// An issuer that has taken all keys away has revoked them: that is obeyed, and
 	// it is no reason to start with none.
 	if prev == nil && len(next.keys) == 0 {
-		return fmt.Errorf("reading keys from %s: JWKS has no key that verifies signatures", k.jwksURI)
+		return k.noKeys(next)
 	}
 	if prev == nil {
 		next.generation = 1
@@ -175,6 +181,27 @@ func (k *Keys) fetchKeysLocked(ctx context.Context) error {
 	return nil
 }
 
+func (k *Keys) noKeys(set *keySet) error {
+	if len(set.refused) > 0 {
+		return fmt.Errorf("reading keys from %s: JWKS has no key left that verifies signatures: %s; want public keys only", k.jwksURI, describe(set.refused))
+	}
+	return fmt.Errorf("reading keys from %s: JWKS has no key that verifies signatures", k.jwksURI)
+}
+
+// reportRefused logs the secret keys of a set when they are others than before:
+// the set is fetched every few minutes.
+func (k *Keys) reportRefused(prev, next *keySet) {
+	for _, r := range next.refused {
+		if k.cfg.Observer != nil {
+			k.cfg.Observer.KeyRefused(r.kind)
+		}
+	}
+	if len(next.refused) > 0 && (prev == nil || !slices.Equal(prev.refused, next.refused)) {
+		k.cfg.Logger.Error("the issuer publishes keys that are secret no more; they and their public parts are refused",
+			"issuer", k.cfg.Issuer, "refused", describe(next.refused))
+	}
+}
+
 func (k *Keys) observe(err error) {
 	if k.cfg.Observer != nil {
 		k.cfg.Observer.KeysFetched(k.cfg.Issuer, err)
@@ -183,18 +210,24 @@ func (k *Keys) observe(err error) {
 
 // refetchUnknown fetches the keys because a token names one that is not known.
 // All callers of one moment share one fetch, and the budget bounds how many
-// there are. It returns the newest keys either way; that they are not too old has
-// been seen before.
-func (k *Keys) refetchUnknown(ctx context.Context) *keySet {
+// there are; they wait beside the requests that are worked on. It returns the
+// newest keys either way (that they are not too old has been seen before), or an
+// error where there was no place to wait.
+func (k *Keys) refetchUnknown(ctx context.Context) (*keySet, *Error) {
 	r := k.join(ctx)
 	if r == nil {
-		return k.current.Load()
+		return k.current.Load(), nil
 	}
-	select {
-	case <-r.done:
-	case <-ctx.Done():
+	err := admission.FromContext(ctx).Wait(func() {
+		select {
+		case <-r.done:
+		case <-ctx.Done():
+		}
+	})
+	if err != nil {
+		return nil, crowded("too many requests wait for the issuer's keys")
 	}
-	return k.current.Load()
+	return k.current.Load(), nil
 }
 
 // join returns the fetch under way, or starts one if the budget allows.

@@ -11,17 +11,14 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/internal/admission"
+	"github.com/securedmcp/operator/runtime/internal/crash"
 	"github.com/securedmcp/operator/runtime/internal/policy"
 )
 
-const (
-	// negativeCache is how long a token that is not active is remembered: short,
-	// since a token may be asked about just before it becomes known.
-	negativeCache = 5 * time.Second
-	// maxAsking bounds how many questions are open at the issuer; garbage must
-	// not become a flood there.
-	maxAsking = 64
-)
+// negativeCache is how long a token that is not active is remembered: short,
+// since a token may be asked about just before it becomes known.
+const negativeCache = 5 * time.Second
 
 // OpaqueConfig says how opaque tokens are verified.
 type OpaqueConfig struct {
@@ -47,14 +44,14 @@ type OpaqueObserver interface {
 // is believed for a bounded time, one question is open for a token at a time,
 // and where the issuer does not answer nobody is let in.
 type Opaque struct {
-	cfg      OpaqueConfig
-	asker    *introspector
-	rules    *rules
-	lifetime time.Duration
-	known    cache
-	unknown  cache
-	flight   singleflight.Group
-	slots    chan struct{}
+	cfg       OpaqueConfig
+	asker     *introspector
+	rules     *rules
+	lifetime  time.Duration
+	known     cache
+	unknown   cache
+	flight    singleflight.Group
+	questions *questions
 }
 
 // NewOpaque discovers the issuer's introspection endpoint.
@@ -70,8 +67,10 @@ func NewOpaque(ctx context.Context, cfg OpaqueConfig) (*Opaque, error) {
 	if err != nil {
 		return nil, err
 	}
-	asker := &introspector{issuer: cfg.Runtime.Issuer, endpoint: md.IntrospectionEndpoint, clientID: i.ClientID, client: cfg.Client, auth: auth}
-	if len(md.IntrospectionSigning) > 0 {
+	asker := &introspector{
+		issuer: cfg.Runtime.Issuer, endpoint: md.IntrospectionEndpoint, clientID: i.ClientID, client: cfg.Client, auth: auth, skew: cfg.Policy.ClockSkew,
+	}
+	if md.signsIntrospection() {
 		if asker.keys, err = cfg.Keys(ctx); err != nil {
 			return nil, err
 		}
@@ -81,7 +80,7 @@ func NewOpaque(ctx context.Context, cfg OpaqueConfig) (*Opaque, error) {
 		lifetime = config.DefaultIntrospectionCacheSeconds * time.Second
 	}
 	return &Opaque{
-		cfg: cfg, asker: asker, rules: newRules(cfg.Runtime, cfg.Policy), lifetime: lifetime, slots: make(chan struct{}, maxAsking),
+		cfg: cfg, asker: asker, rules: newRules(cfg.Runtime, cfg.Policy), lifetime: lifetime, questions: newQuestions(),
 	}, nil
 }
 
@@ -102,33 +101,47 @@ func (o *Opaque) Verify(ctx context.Context, token string) (*Principal, error) {
 	return p, err
 }
 
-// join shares the question about one token among all who bring it. It outlives
-// the request that began it, within the client's timeout.
-func (o *Opaque) join(ctx context.Context, d digest, token string) (*Principal, error) {
-	done := o.flight.DoChan(string(d[:]), func() (_ any, err error) {
+// join shares the question about one token among all who bring it, and waits for
+// the answer beside the requests that are worked on.
+func (o *Opaque) join(ctx context.Context, d digest, token string) (p *Principal, err error) {
+	full := admission.FromContext(ctx).Wait(func() {
+		select {
+		case result := <-o.start(ctx, d, token):
+			p, _ = result.Val.(*Principal)
+			err = result.Err
+		case <-ctx.Done():
+			err = refuse(Unavailable, "the caller left before the issuer answered")
+		}
+	})
+	if full != nil {
+		return nil, crowded("too many requests wait for the issuer")
+	}
+	return p, err
+}
+
+// start asks the question unless it is open already. It outlives the request
+// that began it, within the client's timeout.
+func (o *Opaque) start(ctx context.Context, d digest, token string) <-chan singleflight.Result {
+	source := admission.FromContext(ctx).Source()
+	// The request's place is not the question's to wait with.
+	ctx = admission.WithPass(context.WithoutCancel(ctx), nil)
+	return o.flight.DoChan(string(d[:]), func() (_ any, err error) {
 		defer func() {
-			if recover() != nil { // nothing else would stop it in this goroutine
+			if p := recover(); p != nil { // nothing else would stop it in this goroutine
+				o.cfg.Logger.ErrorContext(ctx, "introspection panicked", crash.Attrs(p)...)
 				err = refuse(Unavailable, "the answer of the issuer could not be judged")
 			}
 		}()
-		return o.ask(context.WithoutCancel(ctx), d, token)
+		return o.ask(ctx, source, d, token)
 	})
-	select {
-	case result := <-done:
-		p, _ := result.Val.(*Principal)
-		return p, result.Err
-	case <-ctx.Done():
-		return nil, refuse(Unavailable, "the caller left before the issuer answered")
-	}
 }
 
-func (o *Opaque) ask(ctx context.Context, d digest, token string) (*Principal, error) {
-	select {
-	case o.slots <- struct{}{}:
-		defer func() { <-o.slots }()
-	default:
-		return nil, refuse(Unavailable, "%d questions are open at the introspection endpoint", maxAsking)
+func (o *Opaque) ask(ctx context.Context, source string, d digest, token string) (*Principal, error) {
+	done, refusal := o.questions.begin(ctx, source)
+	if refusal != nil {
+		return nil, refusal
 	}
+	defer done()
 	start := time.Now()
 	answer, err := o.asker.ask(ctx, token)
 	o.cfg.Observer.Introspected(time.Since(start), err)

@@ -29,6 +29,11 @@ type Principal struct {
 	Key *Thumbprint
 }
 
+// Identity names the caller for limits: the subject by way of the client. It
+// joins with a byte that neither part has: NUL is escaped in JSON strings and
+// would have to be there on purpose, by the issuer.
+func (p *Principal) Identity() string { return p.ClientID + "\x00" + p.Subject }
+
 type principalKey struct{}
 
 // WithPrincipal returns a context that carries p.

@@ -38,8 +38,8 @@ func parseProof(s string) (*proof, *Error) {
 	if !ok {
 		return nil, refuse(BadProof, "jwk is not a public key")
 	}
-	k, parseErr := parseKey(canonical)
-	if parseErr != nil || k == nil || !k.fits(c.algName, c.algorithm) {
+	k := parseKey(canonical)
+	if k == nil || !k.fits(c.algName, c.algorithm) {
 		return nil, refuse(BadProof, "jwk is not a key that alg can use")
 	}
 	if pub, ok := k.public.(*rsa.PublicKey); ok && pub.N.BitLen() > maxProofRSABits {

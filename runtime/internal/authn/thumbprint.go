@@ -32,7 +32,7 @@ var requiredMembers = map[string][]string{
 // key of the same bytes cannot.
 func canonicalJWK(raw json.RawMessage) ([]byte, bool) {
 	var members map[string]json.RawMessage
-	if json.Unmarshal(raw, &members) != nil || refuseSecretMembers(members) != nil {
+	if json.Unmarshal(raw, &members) != nil || secretOf(members) != "" {
 		return nil, false
 	}
 	kty, _ := stringMember(members, "kty")

@@ -116,7 +116,10 @@ func checkSignature(ctx context.Context, c *compact, set *keySet, source *Keys) 
 	if known {
 		return nil, refuse(BadSignature, "the signature is not by the key that kid names")
 	}
-	newer := source.refetchUnknown(ctx)
+	newer, err := source.refetchUnknown(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if newer == nil || newer == set {
 		return nil, refuse(UnknownKey, "no key of the issuer verifies the token")
 	}

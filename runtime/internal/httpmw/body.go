@@ -1,41 +1,27 @@
 package httpmw
 
-import (
-	"io"
-	"net/http"
-	"time"
-)
+import "net/http"
 
-// BoundBody bounds the request body in bytes and in time: reading past either
-// fails, and a connection that dribbles is closed. The time does not run for
-// the answer, which http.Server.ReadTimeout would cut off too.
-func BoundBody(maxBytes int64, timeout time.Duration) func(http.Handler) http.Handler {
+// BoundBody bounds the request body in bytes: reading past them fails.
+func BoundBody(maxBytes int64) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			if req.Body == nil || req.Body == http.NoBody {
-				next.ServeHTTP(w, req)
-				return
+			if req.Body != nil && req.Body != http.NoBody {
+				req.Body = http.MaxBytesReader(server(w), req.Body, maxBytes)
 			}
-			deadline := http.NewResponseController(w)
-			// Not every writer has deadlines; the size bound holds regardless.
-			_ = deadline.SetReadDeadline(time.Now().Add(timeout))
-			req.Body = &timedBody{ReadCloser: http.MaxBytesReader(w, req.Body, maxBytes), controller: deadline}
 			next.ServeHTTP(w, req)
 		})
 	}
 }
 
-// timedBody lifts the deadline once the body has been read.
-type timedBody struct {
-	io.ReadCloser
-
-	controller *http.ResponseController
-}
-
-func (b *timedBody) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if err == io.EOF {
-		_ = b.controller.SetReadDeadline(time.Time{})
+// server returns the writer of net/http itself, which closes the connection of a
+// body that is too large.
+func server(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		wrapper, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = wrapper.Unwrap()
 	}
-	return n, err
 }

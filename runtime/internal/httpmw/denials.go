@@ -1,6 +1,7 @@
 package httpmw
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/securedmcp/operator/runtime/internal/policy"
@@ -17,7 +18,7 @@ func Denials(r *Responder) func(http.Handler) http.Handler {
 			next.ServeHTTP(dw, req.WithContext(policy.WithOutcome(req.Context(), outcome)))
 			dw.begin() // a handler that wrote nothing
 			if outcome.Denial() == nil {
-				r.Counter.Request(dw.result())
+				r.answered(req.Context(), cmp.Or(dw.status, http.StatusOK), dw.result())
 			}
 		})
 	}

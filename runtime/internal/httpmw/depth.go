@@ -37,7 +37,8 @@ func LimitDepth(r *Responder) func(http.Handler) http.Handler {
 				return
 			}
 			req.Body = io.NopCloser(bytes.NewReader(body))
-			next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), callsKey{}, calls)))
+			m := &message{calls: calls, progress: calls == 1 && bytes.Contains(body, []byte(`"progressToken"`))}
+			next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), messageKey{}, m)))
 		})
 	}
 }
@@ -46,12 +47,28 @@ func LimitDepth(r *Responder) func(http.Handler) http.Handler {
 // run at once, and their answers are held until the last one is there.
 const maxBatch = 8
 
-type callsKey struct{}
+// message is what is known of a body without decoding it.
+type message struct {
+	calls    int
+	progress bool
+}
+
+type messageKey struct{}
 
 // calls is how many messages the request carries.
 func calls(ctx context.Context) int {
-	n, _ := ctx.Value(callsKey{}).(int)
-	return max(n, 1)
+	if m, _ := ctx.Value(messageKey{}).(*message); m != nil {
+		return max(m.calls, 1)
+	}
+	return 1
+}
+
+// WantsProgress tells whether the request looks like one that asks to be told of
+// progress. It may be wrong about odd ones, either way: the answer then comes as
+// an event stream, which every client has to accept, or without progress.
+func WantsProgress(ctx context.Context) bool {
+	m, _ := ctx.Value(messageKey{}).(*message)
+	return m != nil && m.progress
 }
 
 // batchSize counts the elements of an array; what is no array is one message.

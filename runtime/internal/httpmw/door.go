@@ -10,7 +10,10 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/policy"
 )
 
-const retryAfterOutage = 5 * time.Second
+const (
+	retryAfterOutage  = 5 * time.Second
+	retryAfterStreams = 30 * time.Second
+)
 
 // Authenticate lets through who shows a valid access token, with a Principal in
 // the context, and refuses everyone else before a byte of the body is read. A
@@ -99,14 +102,19 @@ func Judge(p *policy.Policy, caller *authn.Principal, needs policy.Needs, tool s
 }
 
 func denialRefusal(d *policy.Denial) Refusal {
-	if d.Authentication != nil {
+	switch {
+	case d.Streams == policy.StreamsOfCaller:
+		return Refusal{Status: http.StatusTooManyRequests, Error: "too_many_streams", RetryAfter: retryAfterStreams, Reason: d.Reason()}
+	case d.Streams != "":
+		return Refusal{Status: http.StatusServiceUnavailable, Error: "temporarily_unavailable", RetryAfter: retryAfterStreams, Reason: d.Reason()}
+	case d.Authentication != nil:
 		return Refusal{
 			Status: http.StatusUnauthorized, Error: "insufficient_user_authentication", Challenge: true,
-			Scopes: d.Scopes, Authentication: d.Authentication, Reason: "insufficient_user_authentication", Tool: d.Tool,
+			Scopes: d.Scopes, Authentication: d.Authentication, Reason: "insufficient_user_authentication", Tool: d.Tool, TraceID: d.TraceID,
 		}
 	}
 	return Refusal{
 		Status: http.StatusForbidden, Error: "insufficient_scope", Challenge: true,
-		Scopes: d.Scopes, Reason: "insufficient_scope", Tool: d.Tool,
+		Scopes: d.Scopes, Reason: "insufficient_scope", Tool: d.Tool, TraceID: d.TraceID,
 	}
 }

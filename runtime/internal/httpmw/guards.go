@@ -3,19 +3,32 @@ package httpmw
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	"github.com/securedmcp/operator/runtime/internal/crash"
 )
 
-type requestIDKey struct{}
+// identity is what Identify gives a request.
+type identity struct {
+	id      string
+	arrived time.Time
+}
+
+type identityKey struct{}
 
 // RequestID returns the id that Identify gave the request.
-func RequestID(ctx context.Context) string {
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	return id
+func RequestID(ctx context.Context) string { return identityOf(ctx).id }
+
+func identityOf(ctx context.Context) identity {
+	i, _ := ctx.Value(identityKey{}).(*identity)
+	if i == nil {
+		return identity{}
+	}
+	return *i
 }
 
 // Identify gives each request an id of its own, which the answer carries and
@@ -23,9 +36,9 @@ func RequestID(ctx context.Context) string {
 // text in the log.
 func Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		id := rand.Text()
-		w.Header().Set("X-Request-Id", id)
-		next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), requestIDKey{}, id)))
+		i := &identity{id: rand.Text(), arrived: time.Now()}
+		w.Header().Set("X-Request-Id", i.id)
+		next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), identityKey{}, i)))
 	})
 }
 
@@ -42,8 +55,7 @@ func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
 				if p == http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
 					panic(p)
 				}
-				// The value may quote what a caller sent; its type does not.
-				logger.ErrorContext(ctx, "request panicked", "requestID", RequestID(ctx), "type", fmt.Sprintf("%T", p))
+				logger.With("requestID", RequestID(ctx)).ErrorContext(ctx, "request panicked", crash.Attrs(p)...)
 				w.WriteHeader(http.StatusInternalServerError)
 			}()
 			next.ServeHTTP(w, req)

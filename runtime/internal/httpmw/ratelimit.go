@@ -16,7 +16,7 @@ func LimitRate(limiter ratelimit.Limiter, r *Responder) func(http.Handler) http.
 			return next
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			caller := identity(authn.FromContext(req.Context()))
+			caller := authn.FromContext(req.Context()).Identity()
 			for range calls(req.Context()) {
 				verdict := limiter.Take(req.Context(), caller)
 				if !verdict.Allowed {
@@ -36,7 +36,3 @@ func LimitRate(limiter ratelimit.Limiter, r *Responder) func(http.Handler) http.
 func wholeSeconds(d time.Duration) time.Duration {
 	return (d + time.Second - 1).Truncate(time.Second)
 }
-
-// identity joins with a byte that neither part has: NUL is escaped in JSON
-// strings and would have to be there on purpose, by the issuer.
-func identity(p *authn.Principal) string { return p.ClientID + "\x00" + p.Subject }

@@ -3,6 +3,8 @@
 package httpmw
 
 import (
+	"cmp"
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -11,6 +13,7 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/audit"
 	"github.com/securedmcp/operator/runtime/internal/authn"
 	"github.com/securedmcp/operator/runtime/internal/policy"
+	"github.com/securedmcp/operator/runtime/internal/tracing"
 )
 
 // Refusal is a request that ends here. The caller gets the status, the class of
@@ -36,11 +39,13 @@ type Refusal struct {
 	Detail     string
 	// Tool is the tool that was refused, where it got as far.
 	Tool string
+	// TraceID is that of the refused call, "" for that of the request.
+	TraceID string
 }
 
-// Counter counts requests by outcome.
+// Counter counts requests by the status and the reason of their answer.
 type Counter interface {
-	Request(outcome string)
+	Request(status int, reason string)
 }
 
 // Responder answers refusals for one resource.
@@ -57,7 +62,7 @@ type Responder struct {
 
 // Refuse writes the answer, the audit line and the metric of a refusal.
 func (r *Responder) Refuse(w http.ResponseWriter, req *http.Request, f Refusal) {
-	r.Counter.Request(f.Reason)
+	r.answered(req.Context(), f.Status, f.Reason)
 	r.record(req, f)
 	h := w.Header()
 	for name := range h {
@@ -79,6 +84,13 @@ func (r *Responder) Refuse(w http.ResponseWriter, req *http.Request, f Refusal) 
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": f.bodyError()})
 }
 
+// answered counts the request by its answer, and notes that on its span. The
+// reason is a word of a closed set.
+func (r *Responder) answered(ctx context.Context, status int, reason string) {
+	r.Counter.Request(status, reason)
+	tracing.Answered(ctx, status, reason)
+}
+
 func (f Refusal) bodyError() string {
 	if f.Error == "" {
 		return "unauthorized"
@@ -87,7 +99,10 @@ func (f Refusal) bodyError() string {
 }
 
 func (r *Responder) record(req *http.Request, f Refusal) {
-	e := audit.Event{Decision: audit.Denied, Reason: f.Reason, Tool: f.Tool, Needs: f.Scopes, RequestID: RequestID(req.Context())}
+	e := audit.Event{
+		Decision: audit.Denied, Reason: f.Reason, Tool: f.Tool, Needs: f.Scopes,
+		RequestID: RequestID(req.Context()), TraceID: cmp.Or(f.TraceID, tracing.ID(req.Context())),
+	}
 	if p := authn.FromContext(req.Context()); p != nil {
 		e.Subject, e.ClientID, e.Holds = p.Subject, p.ClientID, r.ScopeNames(p)
 	}

@@ -23,7 +23,7 @@ func CheckVersion(r *Responder) func(http.Handler) http.Handler {
 				next.ServeHTTP(w, req)
 				return
 			}
-			r.Counter.Request("unsupported_version")
+			r.answered(req.Context(), http.StatusBadRequest, "unsupported_version")
 			answerVersion(w, requestID(req), version, spoken)
 		})
 	}

@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// settle lets the several events of one change become one reload.
-	settle = 10 * time.Millisecond
+	// settle lets the several events of one change become one reload, which comes
+	// settleWithin the first of them however many follow.
+	settle       = 10 * time.Millisecond
+	settleWithin = 200 * time.Millisecond
 	// poll is for file systems that send no events, and for a configuration
 	// that was refused because its issuer was away.
 	poll    = 10 * time.Second
@@ -32,18 +34,54 @@ func (l *Live) Watch(ctx context.Context, dirs []string, onReload func(changed b
 			return fmt.Errorf("watching %s: %w", dir, err)
 		}
 	}
-	timer := time.NewTimer(0)
-	defer timer.Stop()
+	events := make(chan struct{})
+	go forward(ctx, watcher, events, logger)
+	l.follow(ctx, events, onReload)
+	return nil
+}
+
+// forward makes events of what the watcher reports, its errors included: after
+// one, something may have changed unseen.
+func forward(ctx context.Context, watcher *fsnotify.Watcher, events chan<- struct{}, logger *slog.Logger) {
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-watcher.Events:
-			timer.Reset(settle)
-		case err := <-watcher.Errors:
+			return
+		case _, open := <-watcher.Events:
+			if !open {
+				return
+			}
+		case err, open := <-watcher.Errors:
+			if !open {
+				return
+			}
 			logger.Warn("watching the configuration", "error", err)
-			timer.Reset(settle)
+		}
+		select {
+		case events <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// follow reloads at once, after events, and at times without any.
+func (l *Live) follow(ctx context.Context, events <-chan struct{}, onReload func(changed bool, err error)) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var due time.Time // of the reload that events have asked for, zero without one
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-events:
+			now := time.Now()
+			if due.IsZero() {
+				due = now.Add(settleWithin)
+			}
+			timer.Reset(min(settle, due.Sub(now)))
 		case <-timer.C:
+			due = time.Time{}
 			changed, err := l.Reload(ctx)
 			onReload(changed, err)
 			timer.Reset(l.nextPoll(err))

@@ -21,11 +21,25 @@ type Denial struct {
 	// Authentication is set where the login is not enough; scopes are then not
 	// the reason.
 	Authentication *Authentication
+	// Streams is set where the request wants a stream more than is allowed:
+	// StreamsOfCaller or StreamsOfServer.
+	Streams string
+	// TraceID is that of the span of the denied call, "" without one.
+	TraceID string
 }
 
-// Reason is the OAuth error code of the denial.
+// Values of Denial.Streams, and the reasons of such denials.
+const (
+	StreamsOfCaller = "too_many_streams"
+	StreamsOfServer = "overloaded"
+)
+
+// Reason is the OAuth error code of the denial, or a word alike.
 func (d *Denial) Reason() string {
-	if d.Authentication != nil {
+	switch {
+	case d.Streams != "":
+		return d.Streams
+	case d.Authentication != nil:
 		return "insufficient_user_authentication"
 	}
 	return "insufficient_scope"

@@ -4,6 +4,7 @@ package telemetry
 
 import (
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,15 +18,19 @@ type Metrics struct {
 	requests      *prometheus.CounterVec
 	verifications *prometheus.CounterVec
 	verifySeconds prometheus.Histogram
-	cacheHits     prometheus.Counter
+	cacheLookups  *prometheus.CounterVec
 	keyFetches    *prometheus.CounterVec
+	keysRefused   *prometheus.CounterVec
 	toolCalls     *prometheus.CounterVec
 	upstream      *prometheus.HistogramVec
 	reloads       *prometheus.CounterVec
 	config        *prometheus.GaugeVec
+	configGood    prometheus.Gauge
+	configLoaded  prometheus.Gauge
 	rateShared    prometheus.Gauge
 	dpopShared    prometheus.Gauge
 	introspection *prometheus.HistogramVec
+	spans         *prometheus.CounterVec
 }
 
 // New registers the metrics, and those of the Go runtime and the process, with
@@ -35,18 +40,18 @@ func New(registry *prometheus.Registry) *Metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "securedmcp", Name: name, Help: help}, labels)
 	}
 	m := &Metrics{
-		requests:      counter("requests_total", "Requests to the MCP endpoint, by outcome: ok or the reason of the refusal.", "outcome"),
+		requests:      counter("requests_total", "Requests to the MCP endpoint, by outcome (ok, denied, invalid or failed) and reason.", "outcome", "reason"),
 		verifications: counter("token_verifications_total", "Tokens verified anew, by result: ok or the reason of the refusal.", "result"),
 		keyFetches:    counter("issuer_key_fetches_total", "Fetches of the issuer's keys, by result: ok or error.", "result"),
+		keysRefused:   counter("issuer_keys_refused_total", "Keys that the issuer published and that were refused at a fetch, by kind: private or symmetric.", "kind"),
 		toolCalls:     counter("tool_calls_total", "Calls of declared tools, by decision and result.", "tool", "decision", "reason"),
-		reloads:       counter("config_reloads_total", "Configurations loaded after the first, by result: ok or error.", "result"),
+		spans:         counter("trace_spans_total", "Spans that were sent to the collector, by result: ok or error.", "result"),
+		reloads:       counter("config_reloads_total", "Configurations that were put in force or refused, by result: ok or error.", "result"),
 		verifySeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Namespace: "securedmcp", Name: "token_verification_seconds", Help: "Time to verify a token that was not remembered.",
 			Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .1, 1, 5},
 		}),
-		cacheHits: prometheus.NewCounter(prometheus.CounterOpts{
-			Namespace: "securedmcp", Name: "token_cache_hits_total", Help: "Requests whose token was remembered as verified.",
-		}),
+		cacheLookups: counter("token_cache_lookups_total", "Tokens that were looked up among the remembered verdicts, by result: hit or miss.", "result"),
 		upstream: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: "securedmcp", Name: "upstream_seconds", Help: "Time of upstream calls, by upstream and class of the answer: 2xx to 5xx, timeout or error.",
 			Buckets: prometheus.DefBuckets,
@@ -55,30 +60,67 @@ func New(registry *prometheus.Registry) *Metrics {
 			Namespace: "securedmcp", Name: "config_info", Help: "1 for the revision of the configuration that is enforced.",
 		}, []string{"revision"}),
 	}
-	m.rateShared = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: "securedmcp", Name: "rate_limit_shared", Help: "1 while replicas share the rate limit through its store, 0 while each limits on its own.",
-	})
-	m.dpopShared = prometheus.NewGauge(prometheus.GaugeOpts{
-		Namespace: "securedmcp", Name: "dpop_replay_shared", Help: "1 while replicas share the memory of DPoP proofs through its store, 0 while each has its own.",
-	})
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "securedmcp", Name: name, Help: help})
+	}
+	m.configGood = gauge("config_last_reload_successful", "1 while the newest configuration is in force, 0 while it is refused and an older one is.")
+	m.configLoaded = gauge("config_loaded_timestamp_seconds", "When the configuration in force was loaded, in seconds since the epoch.")
+	m.rateShared = gauge("rate_limit_shared", "1 while replicas share the rate limit through its store, 0 while each limits on its own.")
+	m.dpopShared = gauge("dpop_replay_shared", "1 while replicas share the memory of DPoP proofs through its store, 0 while each has its own.")
 	m.introspection = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "securedmcp", Name: "introspection_seconds", Help: "Time of questions to the issuer about opaque tokens, by result: ok or error.",
 		Buckets: prometheus.DefBuckets,
 	}, []string{"result"})
-	registry.MustRegister(m.introspection, m.rateShared, m.dpopShared, m.requests, m.verifications, m.keyFetches, m.toolCalls, m.reloads,
-		m.verifySeconds, m.cacheHits, m.upstream, m.config,
+	registry.MustRegister(m.introspection, m.rateShared, m.dpopShared, m.requests, m.verifications, m.keyFetches, m.keysRefused, m.toolCalls, m.reloads, m.spans,
+		m.verifySeconds, m.cacheLookups, m.upstream, m.config, m.configGood, m.configLoaded,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.begin()
 	return m
 }
 
-// Request counts a request by its outcome.
-func (m *Metrics) Request(outcome string) { m.requests.WithLabelValues(outcome).Inc() }
+// begin makes series of what is to be watched before it first happens: the rate
+// of a counter that appears with its first event misses that event.
+func (m *Metrics) begin() {
+	for _, result := range []string{"ok", "error"} {
+		for _, c := range []*prometheus.CounterVec{m.keyFetches, m.reloads, m.spans} {
+			c.WithLabelValues(result)
+		}
+		m.introspection.WithLabelValues(result)
+	}
+	for _, kind := range []string{"private", "symmetric"} {
+		m.keysRefused.WithLabelValues(kind)
+	}
+	for _, result := range []string{"hit", "miss"} {
+		m.cacheLookups.WithLabelValues(result)
+	}
+	m.requests.WithLabelValues("ok", "ok")
+	m.verifications.WithLabelValues("ok")
+}
+
+// Request counts a request by the status of its answer and the reason for it.
+func (m *Metrics) Request(status int, reason string) {
+	m.requests.WithLabelValues(outcome(status), reason).Inc()
+}
+
+// outcome tells those who were kept out from those who asked for nonsense.
+func outcome(status int) string {
+	switch {
+	case status >= http.StatusInternalServerError:
+		return "failed"
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
+		return "denied"
+	case status >= http.StatusBadRequest:
+		return "invalid"
+	}
+	return "ok"
+}
 
 // TokenCached implements authn.VerifyObserver.
-func (m *Metrics) TokenCached() { m.cacheHits.Inc() }
+func (m *Metrics) TokenCached() { m.cacheLookups.WithLabelValues("hit").Inc() }
 
 // TokenVerified implements authn.VerifyObserver.
 func (m *Metrics) TokenVerified(took time.Duration, err error) {
+	m.cacheLookups.WithLabelValues("miss").Inc()
 	m.verifySeconds.Observe(took.Seconds())
 	result := "ok"
 	if refusal, ok := errors.AsType[*authn.Error](err); ok {
@@ -97,6 +139,9 @@ func (m *Metrics) KeysFetched(_ string, err error) {
 	m.keyFetches.WithLabelValues(okOrError(err)).Inc()
 }
 
+// KeyRefused implements authn.KeysObserver.
+func (m *Metrics) KeyRefused(kind string) { m.keysRefused.WithLabelValues(kind).Inc() }
+
 // ToolCalled counts a call of a declared tool.
 func (m *Metrics) ToolCalled(tool, decision, reason string) {
 	m.toolCalls.WithLabelValues(tool, decision, reason).Inc()
@@ -107,16 +152,27 @@ func (m *Metrics) UpstreamAnswered(upstream, answer string, took time.Duration) 
 	m.upstream.WithLabelValues(upstream, answer).Observe(took.Seconds())
 }
 
+// SpansExported counts spans that were sent, or not.
+func (m *Metrics) SpansExported(spans int, err error) {
+	m.spans.WithLabelValues(okOrError(err)).Add(float64(spans))
+}
+
 // RateLimitShared implements ratelimit.Observer.
 func (m *Metrics) RateLimitShared(ok bool) { m.rateShared.Set(boolValue(ok)) }
 
 // DPoPShared shows whether replicas share the memory of DPoP proofs.
 func (m *Metrics) DPoPShared(ok bool) { m.dpopShared.Set(boolValue(ok)) }
 
+// ConfigGood shows that the newest configuration is the one in force, without a
+// reload: it was taken back to that.
+func (m *Metrics) ConfigGood() { m.configGood.Set(1) }
+
 // ConfigLoaded counts a reload and shows the revision in force.
 func (m *Metrics) ConfigLoaded(revision string, err error) {
 	m.reloads.WithLabelValues(okOrError(err)).Inc()
+	m.configGood.Set(boolValue(err == nil))
 	if err == nil {
+		m.configLoaded.SetToCurrentTime()
 		m.config.Reset()
 		m.config.WithLabelValues(revision).Set(1)
 	}

@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -11,8 +12,10 @@ import (
 
 	"github.com/securedmcp/operator/runtime/internal/audit"
 	"github.com/securedmcp/operator/runtime/internal/authn"
+	"github.com/securedmcp/operator/runtime/internal/crash"
 	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/policy"
+	"github.com/securedmcp/operator/runtime/internal/tracing"
 )
 
 const methodCallTool = "tools/call"
@@ -35,7 +38,7 @@ var errDenied = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "not a
 
 // authorize decides about each tools/call by the name that the SDK parsed and
 // will dispatch on. A second look at the body could see another name.
-func authorize(p *policy.Policy, log *audit.Log, observer Observer) mcp.Middleware {
+func authorize(c *Config) mcp.Middleware {
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 			if method != methodCallTool {
@@ -45,13 +48,13 @@ func authorize(p *policy.Policy, log *audit.Log, observer Observer) mcp.Middlewa
 			if !ok {
 				return nil, errors.New("tools/call with parameters of another type")
 			}
-			return callTool(ctx, call, next, p, log, observer)
+			return callTool(ctx, call, next, c)
 		}
 	}
 }
 
-func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHandler, p *policy.Policy, log *audit.Log, observer Observer) (mcp.Result, error) {
-	tool := req.Params.Name
+func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHandler, c *Config) (mcp.Result, error) {
+	tool, p := req.Params.Name, c.Policy
 	needs, known := p.ToolNeeds(tool)
 	if !known {
 		return next(ctx, methodCallTool, req) // the SDK says that there is no such tool
@@ -60,18 +63,22 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 	if principal == nil || outcome == nil {
 		return nil, errors.New("tools/call outside the door")
 	}
+	ctx, span := tracing.ToolCall(ctx, tool, metaText(req.Params.Meta, "traceparent"))
 	names := p.Scopes.Names(needs.Scopes)
 	if d := httpmw.Judge(p, principal, needs, tool, names); d != nil {
-		observer.ToolCalled(tool, string(audit.Denied), d.Reason())
+		d.TraceID = tracing.ID(ctx)
+		c.Observer.ToolCalled(tool, string(audit.Denied), d.Reason())
+		tracing.Ended(span, d.Reason())
 		outcome.Deny(d)
 		return nil, errDenied
 	}
 	start, call := time.Now(), new(toolCall)
-	result, err := recovered(next)(context.WithValue(ctx, toolCallKey{}, call), methodCallTool, req)
+	result, err := recovered(next, tool, c.Logger)(context.WithValue(ctx, toolCallKey{}, call), methodCallTool, req)
 	reason := reasonOf(result, err)
-	observer.ToolCalled(tool, string(audit.Allowed), reason)
-	log.Write(ctx, audit.Event{
-		Decision: audit.Allowed, Reason: reason, RequestID: httpmw.RequestID(ctx),
+	c.Observer.ToolCalled(tool, string(audit.Allowed), reason)
+	tracing.Ended(span, reason)
+	c.Audit.Write(ctx, audit.Event{
+		Decision: audit.Allowed, Reason: reason, RequestID: httpmw.RequestID(ctx), TraceID: tracing.ID(ctx),
 		Subject: principal.Subject, ClientID: principal.ClientID, Tool: tool,
 		Needs: names, Holds: p.Scopes.Names(principal.Scopes),
 		UpstreamStatus: call.upstreamStatus, Duration: time.Since(start),
@@ -79,13 +86,23 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 	return result, err
 }
 
+// metaText returns a member of _meta that is a string, "" for any other.
+func metaText(meta mcp.Meta, name string) string {
+	s, _ := meta[name].(string)
+	return s
+}
+
+// errPanicked is what the caller sees of a panic.
+var errPanicked = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
+
 // recovered turns a panic of a tool into an error of its call. The SDK runs tools
 // in goroutines of its own, where nothing else would stop the panic.
-func recovered(next mcp.MethodHandler) mcp.MethodHandler {
+func recovered(next mcp.MethodHandler, tool string, logger *slog.Logger) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (result mcp.Result, err error) {
 		defer func() {
-			if recover() != nil {
-				result, err = nil, &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
+			if p := recover(); p != nil {
+				logger.With("requestID", httpmw.RequestID(ctx), "tool", tool).ErrorContext(ctx, "tool panicked", crash.Attrs(p)...)
+				result, err = nil, errPanicked
 			}
 		}()
 		return next(ctx, method, req)
@@ -93,7 +110,10 @@ func recovered(next mcp.MethodHandler) mcp.MethodHandler {
 }
 
 func reasonOf(result mcp.Result, err error) string {
-	if err != nil {
+	switch {
+	case errors.Is(err, errPanicked):
+		return "panic"
+	case err != nil:
 		return "protocol_error"
 	}
 	if r, ok := result.(*mcp.CallToolResult); ok && r.IsError {

@@ -24,9 +24,10 @@ const maxErrorBytes = 4 << 10
 
 // httpTool answers calls with one request to an HTTP upstream.
 type httpTool struct {
-	method string
-	path   *compile.Path
-	api    *upstream.HTTP
+	method   string
+	path     *compile.Path
+	template string
+	api      *upstream.HTTP
 }
 
 func newHTTPTool(t config.HTTPTool, api *upstream.HTTP) (*httpTool, error) {
@@ -34,7 +35,7 @@ func newHTTPTool(t config.HTTPTool, api *upstream.HTTP) (*httpTool, error) {
 	if err != nil {
 		return nil, fmt.Errorf("http.path: %w", err)
 	}
-	return &httpTool{method: t.Method, path: path, api: api}, nil
+	return &httpTool{method: t.Method, path: path, template: t.Path, api: api}, nil
 }
 
 // call implements backend.
@@ -57,7 +58,7 @@ func (t *httpTool) request(args map[string]any) (upstream.Request, error) {
 	if err != nil {
 		return upstream.Request{}, err
 	}
-	req := upstream.Request{Method: t.method, Path: path, Query: query}
+	req := upstream.Request{Method: t.method, Path: path, Template: t.template, Query: query}
 	rest := maps.Clone(args)
 	maps.DeleteFunc(rest, func(name string, _ any) bool { return t.path.Names(name) })
 	if t.method != http.MethodGet && t.method != http.MethodDelete {

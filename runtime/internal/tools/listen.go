@@ -8,7 +8,9 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
+	"github.com/securedmcp/operator/runtime/internal/admission"
 	"github.com/securedmcp/operator/runtime/internal/authn"
+	"github.com/securedmcp/operator/runtime/internal/policy"
 )
 
 const (
@@ -20,31 +22,54 @@ const (
 	notifyGrace = 500 * time.Millisecond
 )
 
+// maxStreams and maxStreamsOfCaller bound the open streams of a server. They take
+// no place among the requests that are worked on.
+const (
+	maxStreams         = 1024
+	maxStreamsOfCaller = 32
+)
+
 // streams are the open subscriptions/listen requests of a server. A stream ends
 // with its caller's token, or with the configuration that let it in: the client
 // comes back and is judged anew.
 type streams struct {
-	mu      sync.Mutex
-	retired bool
-	cancels map[*context.CancelFunc]struct{}
+	mu       sync.Mutex
+	retired  bool
+	cancels  map[*context.CancelFunc]struct{}
+	byCaller map[string]int
 }
 
-// hold returns a context for one stream and how to give it back.
-func (s *streams) hold(ctx context.Context, p *authn.Principal) (context.Context, func()) {
-	ctx, cancel := context.WithDeadline(ctx, p.Expires)
+func newStreams() *streams {
+	return &streams{cancels: map[*context.CancelFunc]struct{}{}, byCaller: map[string]int{}}
+}
+
+// hold returns a context for one stream and how to give it back, or why there
+// is none.
+func (s *streams) hold(ctx context.Context, p *authn.Principal) (context.Context, func(), *policy.Denial) {
+	caller := p.Identity()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	switch {
+	case len(s.cancels) >= maxStreams:
+		return nil, nil, &policy.Denial{Streams: policy.StreamsOfServer}
+	case s.byCaller[caller] >= maxStreamsOfCaller:
+		return nil, nil, &policy.Denial{Streams: policy.StreamsOfCaller}
+	}
+	ctx, cancel := context.WithDeadline(ctx, p.Expires)
 	if s.retired {
 		cancel()
-		return ctx, func() {}
 	}
 	s.cancels[&cancel] = struct{}{}
+	s.byCaller[caller]++
 	return ctx, func() {
 		cancel()
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(s.cancels, &cancel)
-	}
+		if s.byCaller[caller]--; s.byCaller[caller] == 0 {
+			delete(s.byCaller, caller)
+		}
+	}, nil
 }
 
 // end ends the streams that are open and those to come.
@@ -63,13 +88,7 @@ func (s *streams) middleware(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 		switch method {
 		case methodListen:
-			principal := authn.FromContext(ctx)
-			if principal == nil {
-				return nil, errors.New("subscriptions/listen outside the door")
-			}
-			ctx, release := s.hold(ctx, principal)
-			defer release()
-			return next(ctx, method, req)
+			return s.listen(ctx, next, req)
 		case methodInitialize:
 			result, err := next(ctx, method, req)
 			if r, ok := result.(*mcp.InitializeResult); ok && r.Capabilities.Tools != nil {
@@ -79,6 +98,21 @@ func (s *streams) middleware(next mcp.MethodHandler) mcp.MethodHandler {
 		}
 		return next(ctx, method, req)
 	}
+}
+
+func (s *streams) listen(ctx context.Context, next mcp.MethodHandler, req mcp.Request) (mcp.Result, error) {
+	principal, outcome := authn.FromContext(ctx), policy.OutcomeFrom(ctx)
+	if principal == nil || outcome == nil {
+		return nil, errors.New("subscriptions/listen outside the door")
+	}
+	held, release, denial := s.hold(ctx, principal)
+	if denial != nil {
+		outcome.Deny(denial)
+		return nil, errDenied
+	}
+	defer release()
+	admission.FromContext(ctx).Leave()
+	return next(held, methodListen, req)
 }
 
 // Retire ends the server's streams, after telling them that the tool list has

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -17,6 +18,7 @@ import (
 	"github.com/securedmcp/operator/api/config/compile"
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/internal/audit"
+	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/policy"
 	"github.com/securedmcp/operator/runtime/internal/upstream"
 )
@@ -39,6 +41,8 @@ type Config struct {
 	Builtins map[string]mcp.ToolHandler
 	Audit    *audit.Log
 	Observer Observer
+	// Logger is told of tools that panic.
+	Logger *slog.Logger
 	// Version is the runtime's own, told to clients.
 	Version string
 }
@@ -78,7 +82,7 @@ func NewServer(c Config) (*Server, error) {
 		},
 		Logger: silent,
 	})
-	s := &Server{touch: func() {}, streams: &streams{cancels: map[*context.CancelFunc]struct{}{}}}
+	s := &Server{touch: func() {}, streams: newStreams()}
 	for i := range c.Runtime.Tools {
 		t := &c.Runtime.Tools[i]
 		handler, err := newHandler(c, t, apis)
@@ -90,18 +94,43 @@ func NewServer(c Config) (*Server, error) {
 		s.touch = func() { server.AddTool(declaration(t), handler) }
 		s.touch()
 	}
-	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware, authorize(c.Policy, c.Audit, c.Observer))
-	s.Handler = mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{
-		Stateless:                    true,
-		JSONResponse:                 true,
-		DisableLocalhostProtection:   true, // the Host allow-list is stricter
-		PropagateRequestCancellation: true,
-		Logger:                       silent,
-	})
+	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware, authorize(&c))
+	s.Handler = newHandlers(server, reportsProgress(c.Runtime))
 	for _, api := range apis {
 		s.upstreams = append(s.upstreams, api)
 	}
 	return s, nil
+}
+
+// newHandlers answers in JSON, and where progress is asked for and a tool can
+// report it as an event stream.
+func newHandlers(server *mcp.Server, progress bool) http.Handler {
+	handler := func(json bool) http.Handler {
+		return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{
+			Stateless:                    true,
+			JSONResponse:                 json,
+			DisableLocalhostProtection:   true, // the Host allow-list is stricter
+			PropagateRequestCancellation: true,
+			Logger:                       silent,
+		})
+	}
+	documents, events := handler(true), handler(false)
+	if !progress {
+		return documents
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if httpmw.WantsProgress(req.Context()) {
+			events.ServeHTTP(w, req)
+			return
+		}
+		documents.ServeHTTP(w, req)
+	})
+}
+
+// reportsProgress tells whether there is a tool that can: one HTTP request has
+// nothing to report before it ends.
+func reportsProgress(c *config.RuntimeConfig) bool {
+	return slices.ContainsFunc(c.Tools, func(t config.Tool) bool { return t.Upstream == config.UpstreamBuiltin })
 }
 
 func newUpstreams(c Config) (map[string]*upstream.HTTP, error) {

@@ -1,6 +1,7 @@
 // Package upstream calls the services that tools are made of. A request is made
 // of the tool's declaration and the validated arguments and of nothing that the
-// caller sent beside them: no header, no cookie, no token.
+// caller sent beside them: no header, no cookie, no token. A traceparent is that
+// of our own span.
 package upstream
 
 import (
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/internal/tracing"
 )
 
 // Errors of a call. They tell the caller the class and no more.
@@ -80,8 +82,10 @@ type Request struct {
 	Method string
 	// Path is escaped and begins with a slash; it is appended to the
 	// upstream's URL.
-	Path  string
-	Query string
+	Path string
+	// Template is what Path was made of, for the span: it holds no arguments.
+	Template string
+	Query    string
 	// JSON is the body, nil for none.
 	JSON []byte
 }
@@ -97,9 +101,15 @@ type Response struct {
 func (h *HTTP) Do(ctx context.Context, r Request) (*Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
+	ctx, span := tracing.UpstreamCall(ctx, h.name, h.base.Host, r.Method, r.Template)
 	start := time.Now()
 	resp, err := h.do(ctx, r)
-	h.observer.UpstreamAnswered(h.name, answerClass(resp, err), time.Since(start))
+	class, status := answerClass(resp, err), 0
+	if resp != nil {
+		status = resp.Status
+	}
+	h.observer.UpstreamAnswered(h.name, class, time.Since(start))
+	tracing.UpstreamAnswered(span, status, class)
 	return resp, err
 }
 
@@ -145,6 +155,7 @@ func (h *HTTP) newRequest(ctx context.Context, r Request) (*http.Request, error)
 	}
 	req.Header.Set("Accept", "application/json, text/*;q=0.9")
 	req.Header.Set("User-Agent", "securedmcp-runtime")
+	tracing.Inject(ctx, req.Header)
 	return req, nil
 }
 
