@@ -10,7 +10,7 @@ type Autoscaling struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
-	MinReplicas *int32 `json:"minReplicas,omitempty"`
+	MinReplicas int32 `json:"minReplicas,omitempty"`
 
 	// maxReplicas is the largest number of pods.
 	// +required
@@ -23,5 +23,5 @@ type Autoscaling struct {
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000
-	TargetCPUUtilization *int32 `json:"targetCPUUtilization,omitempty"`
+	TargetCPUUtilization int32 `json:"targetCPUUtilization,omitempty"`
 }

@@ -8,7 +8,7 @@ type Scheduling struct {
 	// nodeSelector are labels that a node must have. Default: none.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
-	NodeSelector map[string]string `json:"nodeSelector,omitempty"` //nolint:kubeapilinter // a map, as in every pod: people paste these lines
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 
 	// tolerations let pods run on nodes with these taints. Default: none.
 	// +optional

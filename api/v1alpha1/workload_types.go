@@ -55,13 +55,13 @@ type Workload struct {
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('app.kubernetes.io/') && !k.startsWith('securedmcp.dev/'))",message="want no labels below app.kubernetes.io/ or securedmcp.dev/: the operator sets those"
-	PodLabels map[string]string `json:"podLabels,omitempty"` //nolint:kubeapilinter // a map, as in every object: people paste these lines
+	PodLabels map[string]string `json:"podLabels,omitempty"`
 
 	// podAnnotations are put on the pods. A change replaces the pods. Default: none.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=32
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('securedmcp.dev/'))",message="want no annotations below securedmcp.dev/: the operator sets those"
-	PodAnnotations map[string]string `json:"podAnnotations,omitempty"` //nolint:kubeapilinter // a map, as in every object: people paste these lines
+	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
 
 	// logLevel is the least level that is logged: Debug, Info, Warn or Error. Audit lines are written whatever it is. A change is followed without
 	// a restart. Default: Info.

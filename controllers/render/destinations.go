@@ -2,8 +2,8 @@ package render
 
 import (
 	"fmt"
-	"net"
 	"net/url"
+	"strconv"
 	"strings"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
@@ -59,21 +59,21 @@ func ServiceNamespace(rawURL, home string) (namespace string, ok bool) {
 	}
 }
 
-// Port returns the TCP port of a URL, that of its scheme unless it names one.
+// Port returns the TCP port of a URL: that of its scheme, http or https, unless
+// it names one.
 func Port(rawURL string) int32 {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return 0
 	}
-	name := u.Port()
-	if name == "" {
-		name = u.Scheme
+	if u.Port() == "" {
+		return map[string]int32{"http": 80, "https": 443}[u.Scheme]
 	}
-	number, err := net.LookupPort("tcp", name)
+	number, err := strconv.ParseUint(u.Port(), 10, 16)
 	if err != nil {
 		return 0
 	}
-	return int32(number) //nolint:gosec // ports have 16 bits
+	return int32(number)
 }
 
 // checkEgress refuses destinations that declared egress could not let through:

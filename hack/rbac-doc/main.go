@@ -7,7 +7,6 @@ package main
 
 import (
 	"bufio"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -73,7 +72,7 @@ func read(in io.Reader) ([]right, error) {
 		}
 	}
 	if len(rights) == 0 {
-		return nil, errors.New("no markers " + marker)
+		return nil, fmt.Errorf("no %s markers", marker)
 	}
 	return rights, lines.Err()
 }

@@ -18,7 +18,7 @@ func TestThePolicySamplePinsIssuers(t *testing.T) {
 	admin := newAdmin(t)
 	raw, err := os.ReadFile("../../config/samples/policies/pin-issuers.yaml")
 	must(t, err)
-	for _, document := range bytes.Split(raw, []byte("\n---\n")) {
+	for document := range bytes.SplitSeq(raw, []byte("\n---\n")) {
 		o := &unstructured.Unstructured{}
 		must(t, yaml.Unmarshal(document, &o.Object))
 		must(t, admin.Create(t.Context(), o))

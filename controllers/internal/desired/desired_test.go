@@ -68,7 +68,7 @@ func TestDeploymentOfAWorkloadWithEveryField(t *testing.T) {
 
 func TestAutoscaledServer(t *testing.T) {
 	s := sample(t)
-	s.Spec.Workload.Autoscaling = &v1alpha1.Autoscaling{MinReplicas: ptr.To[int32](1), MaxReplicas: 8, TargetCPUUtilization: ptr.To[int32](55)}
+	s.Spec.Workload.Autoscaling = &v1alpha1.Autoscaling{MinReplicas: 1, MaxReplicas: 8, TargetCPUUtilization: 55}
 	compare(t, "autoscaler", desired.HorizontalPodAutoscaler(s))
 	if got := *desired.Deployment(s, platform).Spec.Replicas; got != 1 {
 		t.Errorf("%d replicas to start with, want the least number", got)

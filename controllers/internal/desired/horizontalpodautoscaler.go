@@ -1,6 +1,8 @@
 package desired
 
 import (
+	"cmp"
+
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
@@ -19,10 +21,6 @@ func HorizontalPodAutoscaler(s *v1alpha1.SecuredMCPServer) *autoscalingv2ac.Hori
 	if a == nil {
 		return nil
 	}
-	target := int32(defaultTargetCPUUtilization)
-	if a.TargetCPUUtilization != nil {
-		target = *a.TargetCPUUtilization
-	}
 	return autoscalingv2ac.HorizontalPodAutoscaler(s.Name, s.Namespace).
 		WithLabels(labels(s)).
 		WithOwnerReferences(owner(s)).
@@ -39,5 +37,5 @@ func HorizontalPodAutoscaler(s *v1alpha1.SecuredMCPServer) *autoscalingv2ac.Hori
 					WithName(corev1.ResourceCPU).
 					WithTarget(autoscalingv2ac.MetricTarget().
 						WithType(autoscalingv2.UtilizationMetricType).
-						WithAverageUtilization(target)))))
+						WithAverageUtilization(cmp.Or(a.TargetCPUUtilization, defaultTargetCPUUtilization))))))
 }

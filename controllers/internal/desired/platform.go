@@ -1,6 +1,10 @@
 package desired
 
-import "github.com/securedmcp/operator/api/v1alpha1"
+import (
+	"cmp"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
 
 // Platform is what the administrator of the cluster has decided for all servers.
 type Platform struct {
@@ -16,10 +20,7 @@ type Platform struct {
 // MinReplicas is the least number of pods that s asks for.
 func MinReplicas(s *v1alpha1.SecuredMCPServer) int32 {
 	if a := s.Spec.Workload.Autoscaling; a != nil {
-		if a.MinReplicas != nil {
-			return *a.MinReplicas
-		}
-		return DefaultReplicas
+		return cmp.Or(a.MinReplicas, DefaultReplicas)
 	}
 	return Replicas(s)
 }
