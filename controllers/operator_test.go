@@ -96,6 +96,8 @@ type writes struct {
 	requests []string
 	// failing is a write that the API server cannot do at the moment.
 	failing string
+	// life ends at some write; nil is a long one.
+	life *life
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -113,9 +115,17 @@ func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 			if write == w.failing {
 				return internalError(r), nil
 			}
+			return w.life.send(r, next)
 		}
 		return next.RoundTrip(r)
 	})
+}
+
+// kill has the operator die as l says.
+func (w *writes) kill(l *life) {
+	w.Lock()
+	defer w.Unlock()
+	w.life = l
 }
 
 // fail has one kind of write fail until the test says "".
