@@ -37,9 +37,11 @@ func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
 }
 
 // judge sets Available from what the Deployment says; obstacle, if any, is why
-// not all is well.
+// not all is well. A status that is about an older spec of the Deployment says
+// nothing: that spec may have asked for other pods, or for none.
 func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
-	available := deploymentCondition(d, appsv1.DeploymentAvailable) == corev1.ConditionTrue
+	outdated := d.Status.ObservedGeneration < d.Generation
+	available := !outdated && deploymentCondition(d, appsv1.DeploymentAvailable) == corev1.ConditionTrue
 	replicas := *d.Spec.Replicas
 	switch {
 	case replicas == 0:
@@ -50,6 +52,8 @@ func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
 		s.yes(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, "the replicas are available, yet another pod is held up: "+obstacle.message)
 	case obstacle != nil:
 		s.no(v1alpha1.ConditionAvailable, obstacle.reason, obstacle.message)
+	case outdated && d.Status.ObservedGeneration > 0:
+		s.unknown(v1alpha1.ConditionAvailable, v1alpha1.ReasonProgressing, "the status of the Deployment is not yet about its newest spec")
 	default:
 		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonProgressing, "waiting for the replicas to become ready")
 	}
