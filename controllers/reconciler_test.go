@@ -1,17 +1,20 @@
 package controllers_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
 )
 
 // allChildren are the writes of a first pass, the status included.
@@ -177,10 +180,79 @@ func TestAChangedPortNumberIsHealed(t *testing.T) {
 	before := essence(service)
 	w.update(service, func() { service.Spec.Ports[0].Port = 81 })
 	w.settle(s)
-	w.wantWrites("PATCH services/a", "PATCH services/a", "PATCH services/a")
+	w.wantWrites("PATCH services/a", "PATCH services/a", "PATCH services/a", "PATCH services/a")
 	w.read(service)
 	if diff := cmp.Diff(before, essence(service)); diff != "" {
 		t.Errorf("Service (-before +healed):\n%s", diff)
+	}
+	w.settle(s)
+	w.wantWrites()
+}
+
+// overwritten makes a server whose Deployment the operator had to overwrite,
+// with a limit that its spec may drop.
+func (w *world) overwritten(s *v1alpha1.SecuredMCPServer) *appsv1.Deployment {
+	w.t.Helper()
+	w.update(s, func() { s.Spec.Workload.Resources.Limits = quantities("cpu", "1") })
+	w.settle(s)
+	d := named(s, &appsv1.Deployment{})
+	w.update(d, func() { d.Spec.Template.Spec.Containers[0].Ports[0].ContainerPort = 8081 })
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites("PATCH deployments/a", "PATCH deployments/a", "PATCH deployments/a", "PATCH deployments/a")
+	w.read(d)
+	return d
+}
+
+// wantNoUpdates checks that the operator owns fields by applying only: what it
+// owned by updates as well would stay when it is no longer wanted.
+func (w *world) wantNoUpdates(o client.Object) {
+	w.t.Helper()
+	for _, e := range o.GetManagedFields() {
+		if e.Manager == controllers.FieldOwner && e.Operation == metav1.ManagedFieldsOperationUpdate {
+			w.t.Errorf("the operator owns fields of %T by updates: %s", o, e.FieldsV1)
+		}
+	}
+}
+
+func TestFieldDroppedAfterAChildWasOverwrittenIsGone(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	d := w.overwritten(s)
+	w.wantNoUpdates(d)
+	if d.Spec.Template.Spec.Containers[0].Resources.Limits.Cpu().IsZero() {
+		t.Fatal("the limit is not there before it is dropped")
+	}
+	w.update(s, func() { s.Spec.Workload.Resources.Limits = nil })
+	w.settle(s)
+	w.read(d)
+	if limits := d.Spec.Template.Spec.Containers[0].Resources.Limits; !limits.Cpu().IsZero() {
+		t.Errorf("limits %v, want none of cpu", limits)
+	}
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
+}
+
+// An operator that ends between the overwriting and the giving up leaves its
+// updates behind. The others' entries are theirs.
+func TestOwnershipThatAnEarlierPassLeftIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	service := named(s, &corev1.Service{})
+	w.update(service, func() { service.Labels["team"] = "billing" })
+	operator := client.WithFieldOwner(w.person, controllers.FieldOwner)
+	service.Labels["left"] = "behind"
+	if err := operator.Update(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	w.seen(service)
+	w.settle(s)
+	w.wantWrites("PATCH services/a")
+	w.read(service)
+	w.wantNoUpdates(service)
+	if !slices.ContainsFunc(service.ManagedFields, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == "person" }) {
+		t.Errorf("the person's entry is gone: %v", service.ManagedFields)
 	}
 	w.settle(s)
 	w.wantWrites()
