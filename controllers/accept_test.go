@@ -39,7 +39,7 @@ func TestInvalidEditKeepsTheLastAcceptedConfigServing(t *testing.T) {
 		t.Errorf("error %v, want a terminal one: trying again does not help", err)
 	}
 	w.wantWrites("PATCH securedmcpservers/a/status")
-	w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "False InvalidSpec")
+	w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "True Enforced", "False InvalidSpec")
 	want := "spec.scopes: implies forms a cycle: invoices:read -> invoices:write -> invoices:read"
 	if got := message(s, "Accepted"); got != want {
 		t.Errorf("message %q, want %q", got, want)
@@ -61,7 +61,7 @@ func TestInvalidEditKeepsTheLastAcceptedConfigServing(t *testing.T) {
 		w := w.in(t)
 		w.update(s, func() { s.Spec.Scopes[0].Implies = nil })
 		w.settle(s)
-		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 		if s.Status.URL != moved || s.Status.Revision == status.Revision {
 			t.Errorf("status says revision %s at %s, want the new ones", s.Status.Revision, s.Status.URL)
 		}
@@ -75,7 +75,7 @@ func TestNeverAcceptedServerHasNothing(t *testing.T) {
 	w.create(s)
 	w.reconcile(s) //nolint:errcheck // the conditions say it
 	w.wantWrites("PATCH securedmcpservers/a/status")
-	w.wantConditions(s, "False InvalidSpec", "False NotDeployed", "False IngressPending", "False InvalidSpec")
+	w.wantConditions(s, "False InvalidSpec", "False NotDeployed", "False IngressPending", "False NotDeployed", "False InvalidSpec")
 	if s.Status.Revision != "" || s.Status.URL != "" {
 		t.Errorf("status says revision %q at %q, want none: nothing is served", s.Status.Revision, s.Status.URL)
 	}
@@ -99,7 +99,7 @@ func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
 			w.create(s)
 			result := w.settle(s)
 			w.wantWrites("PATCH securedmcpservers/a/status")
-			w.wantConditions(s, "False NameConflict", "False NotDeployed", "False IngressPending", "False NameConflict")
+			w.wantConditions(s, "False NameConflict", "False NotDeployed", "False IngressPending", "False NotDeployed", "False NameConflict")
 			want := kind + " a exists and was not made by this operator; it is left alone; delete it, or give this SecuredMCPServer another name"
 			if got := message(s, "Accepted"); got != want {
 				t.Errorf("message %q, want %q", got, want)
@@ -119,7 +119,7 @@ func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
 			}
 			w.settle(s)
 			w.wantWrites(allChildren...)
-			w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "False Progressing")
+			w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
 		})
 	}
 }
@@ -155,7 +155,7 @@ func TestChildrenThatAnEarlierServerLeftAreTakenOver(t *testing.T) {
 	again := w.server("a")
 	w.create(again)
 	w.settle(again)
-	w.wantConditions(again, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(again, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	w.read(cm)
 	if cm.UID != uid || !metav1.IsControlledBy(cm, again) {
 		t.Errorf("ConfigMap %s is owned by %v, want %s owned by the new server", cm.UID, cm.OwnerReferences, uid)
@@ -170,19 +170,19 @@ func TestOfTwoServersWithOneResourceTheOlderWins(t *testing.T) {
 	w.create(second)
 	w.settle(second)
 	w.wantWrites("PATCH securedmcpservers/b/status")
-	w.wantConditions(second, "False ResourceConflict", "False NotDeployed", "False IngressPending", "False ResourceConflict")
+	w.wantConditions(second, "False ResourceConflict", "False NotDeployed", "False IngressPending", "False NotDeployed", "False ResourceConflict")
 	want := fmt.Sprintf("spec.resource %s belongs to the older SecuredMCPServer %s/a; want another resource here, or that one changed or deleted", second.Spec.Resource, w.namespace)
 	if got := message(second, "Accepted"); got != want {
 		t.Errorf("message %q, want %q", got, want)
 	}
 	w.settle(first)
-	w.wantConditions(first, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(first, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 
 	t.Run("and the younger takes over when the older goes", func(t *testing.T) {
 		w := w.in(t)
 		w.delete(first)
 		w.settle(second)
-		w.wantConditions(second, "True Accepted", "False Progressing", "False IngressPending", "False Progressing")
+		w.wantConditions(second, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
 	})
 }
 
@@ -191,7 +191,7 @@ func TestServerThatLosesItsResourceKeepsServing(t *testing.T) {
 	older, younger := w.ready("a"), w.ready("b")
 	w.update(older, func() { older.Spec.Resource = younger.Spec.Resource })
 	w.settle(younger)
-	w.wantConditions(younger, "False ResourceConflict", "True Available", "True Exposed", "False ResourceConflict")
+	w.wantConditions(younger, "False ResourceConflict", "True Available", "True Exposed", "True Enforced", "False ResourceConflict")
 	if !w.exists(named(younger, &networkingv1.Ingress{})) || younger.Status.Revision == "" {
 		t.Error("the younger server was taken down")
 	}
@@ -206,7 +206,7 @@ func TestWhatTheAPIServerRefusesIsSaidInItsWords(t *testing.T) {
 		s.Spec.Workload.Resources.Limits = quantities("memory", "1Gi")
 	})
 	result := w.settle(s)
-	w.wantConditions(s, "True Accepted", "False ChildRejected", "True Exposed", "False ChildRejected")
+	w.wantConditions(s, "True Accepted", "False ChildRejected", "True Exposed", "True Enforced", "False ChildRejected")
 	want := `the API server refused Deployment: Deployment.apps "a" is invalid: spec.template.spec.containers[0].resources.requests: Invalid value: "2Gi": must be less than or equal to memory limit of 1Gi`
 	if got := message(s, "Available"); got != want {
 		t.Errorf("message %q, want %q", got, want)
@@ -216,7 +216,7 @@ func TestWhatTheAPIServerRefusesIsSaidInItsWords(t *testing.T) {
 	}
 	w.update(s, func() { s.Spec.Workload.Resources = v1alpha1.Resources{} })
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 }
 
 func TestRefusedIngressIsNotExposed(t *testing.T) {
@@ -224,7 +224,7 @@ func TestRefusedIngressIsNotExposed(t *testing.T) {
 	s := w.ready("a")
 	w.update(s, func() { s.Spec.Exposure.Ingress.Annotations = map[string]string{"not a key": "x"} })
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "True Available", "False IngressRejected", "False IngressRejected")
+	w.wantConditions(s, "True Accepted", "True Available", "False IngressRejected", "True Enforced", "False IngressRejected")
 	if got := message(s, "Exposed"); !strings.Contains(got, `metadata.annotations: Invalid value: "not a key"`) {
 		t.Errorf("message %q, want the API server's words", got)
 	}

@@ -44,8 +44,10 @@ func (w *world) ready(name string) *v1alpha1.SecuredMCPServer {
 	w.settle(s)
 	w.makeAvailable(s)
 	w.makeExposed(s)
+	w.runningPod(s, "1")
+	w.runningPod(s, "2")
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	w.writes.take()
 	return s
 }

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -25,9 +26,11 @@ func runOperator(w *world) {
 	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
 		w.t.Fatal(err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("test"), runtimeImage)
+	asker := controllers.NewAsker(mgr.GetClient(), w.network.client())
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, mgr.GetEventRecorder("test"), runtimeImage)
 	// Tests run several operators in one process, whose metrics then clash.
-	if err := reconciler.SetupWithManager(mgr, controller.Options{SkipNameValidation: new(true), MaxConcurrentReconciles: 2}); err != nil {
+	opts := controller.Options{SkipNameValidation: new(true), MaxConcurrentReconciles: 2}
+	if err := errors.Join(asker.SetupWithManager(mgr, opts), reconciler.SetupWithManager(mgr, opts)); err != nil {
 		w.t.Fatal(err)
 	}
 	stopped := make(chan error, 1)
@@ -42,9 +45,14 @@ func runOperator(w *world) {
 
 func (w *world) becomes(s *v1alpha1.SecuredMCPServer, condition, want string) {
 	w.t.Helper()
+	defer func() {
+		if w.t.Failed() {
+			w.t.Logf("status is of generation %d of %d: %v", s.Status.ObservedGeneration, s.Generation, s.Status.Conditions)
+		}
+	}()
 	w.eventually(s.Name+" has "+condition+" "+want, func() bool {
 		w.read(s)
-		return conditions(s)[condition] == want
+		return conditions(s)[condition] == want && s.Status.ObservedGeneration == s.Generation
 	})
 	checkLaws(w.t, s)
 }
@@ -64,11 +72,15 @@ func TestRunningOperatorFollowsEveryChange(t *testing.T) {
 	t.Run("of the Ingress", func(t *testing.T) {
 		w := w.in(t)
 		w.makeExposed(s)
-		w.becomes(s, "Ready", "True Ready")
+		w.becomes(s, "Ready", "Unknown NoReadyReplicas")
+	})
+	t.Run("of what pods enforce", func(t *testing.T) {
+		w.runningPod(s, "1") // for the tests that follow, too
+		w.in(t).becomes(s, "Ready", "True Ready")
 	})
 	t.Run("of the spec, down to the pods", func(t *testing.T) {
 		w := w.in(t)
-		p := w.pod(s, "1", corev1.PodStatus{})
+		p := w.pod(s, "x", corev1.PodStatus{})
 		before := s.Status.Revision
 		w.update(s, func() { s.Spec.RequiredScopes = nil })
 		w.eventually("the pod is told of the new revision", func() bool {
@@ -151,6 +163,8 @@ func TestEventTellsOfAChangeOfReadyOnce(t *testing.T) {
 	s := w.server("a")
 	w.create(s)
 	w.becomes(s, "Ready", "False Progressing")
+	w.runningPod(s, "1")
+	w.becomes(s, "Enforced", "True Enforced")
 	w.makeAvailable(s)
 	w.becomes(s, "Ready", "False IngressPending")
 	w.makeExposed(s)

@@ -26,13 +26,15 @@ import (
 type operator struct {
 	cached     client.Client
 	reconciler *controllers.Reconciler
+	asker      *controllers.Asker
 	writes     *writes
+	events     *recorder
 	stop       func()
 }
 
 // startOperator starts what cmd/operator starts, except that nothing wakes the
-// reconciler.
-func startOperator(t testing.TB) *operator {
+// reconciler and nobody asks the pods.
+func startOperator(t testing.TB, network *podNetwork) *operator {
 	t.Helper()
 	counted := new(writes)
 	cfg := kubetest.Config(t)
@@ -42,7 +44,8 @@ func startOperator(t testing.TB) *operator {
 	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("test"), runtimeImage)
+	asker, told := controllers.NewAsker(mgr.GetClient(), network.client()), new(recorder)
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, told, runtimeImage)
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
 	stop := sync.OnceFunc(func() {
@@ -55,7 +58,7 @@ func startOperator(t testing.TB) *operator {
 	if !mgr.GetCache().WaitForCacheSync(ctx) {
 		t.Fatal("the cache did not fill")
 	}
-	return &operator{cached: mgr.GetClient(), reconciler: reconciler, writes: counted, stop: stop}
+	return &operator{cached: mgr.GetClient(), reconciler: reconciler, asker: asker, writes: counted, events: told, stop: stop}
 }
 
 func newManager(t testing.TB, cfg *rest.Config) ctrl.Manager {
@@ -126,12 +129,25 @@ func internalError(r *http.Request) *http.Response {
 	}
 }
 
+// recorder keeps events, which a real one writes in the background.
+type recorder struct{ told []string }
+
+func (r *recorder) Eventf(_, _ runtime.Object, kind, reason, _, _ string, _ ...any) {
+	r.told = append(r.told, kind+" "+reason)
+}
+
+// take returns the events since the last call.
+func (r *recorder) take() []string {
+	told := r.told
+	r.told = nil
+	return told
+}
+
 // take returns the writes since the last call, in the order of their names.
-// Events are left out: they are written in the background.
 func (w *writes) take() []string {
 	w.Lock()
 	defer w.Unlock()
-	taken := slices.DeleteFunc(w.requests, func(r string) bool { return strings.HasPrefix(r, "POST events") })
+	taken := w.requests
 	w.requests = nil
 	slices.Sort(taken)
 	return taken

@@ -29,7 +29,7 @@ func TestFirstPassMakesTheChildrenAndSaysWhatIsMissing(t *testing.T) {
 	w.create(s)
 	w.settle(s)
 	w.wantWrites(allChildren...)
-	w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "False Progressing")
+	w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
 
 	cm := named(s, &corev1.ConfigMap{})
 	w.read(cm)
@@ -44,6 +44,8 @@ func TestFirstPassMakesTheChildrenAndSaysWhatIsMissing(t *testing.T) {
 	got.Conditions = nil
 	want := v1alpha1.SecuredMCPServerStatus{
 		ObservedGeneration:  1,
+		Replicas:            &v1alpha1.ReplicaCounts{Desired: 2},
+		Enforced:            "0/0",
 		URL:                 "https://" + w.namespace + ".example.com/a",
 		ResourceMetadataURL: "https://" + w.namespace + ".example.com/.well-known/oauth-protected-resource/a",
 		Revision:            config.Revision([]byte(cm.Data["config.json"])),
@@ -72,7 +74,7 @@ func TestUnchangedServerCausesNoWrites(t *testing.T) {
 	w.settle(s)
 	w.makeAvailable(s)
 	w.makeExposed(s)
-	w.pod(s, "1", corev1.PodStatus{})
+	w.runningPod(s, "1")
 	w.settle(s)
 	w.writes.take()
 
@@ -86,7 +88,7 @@ func TestUnchangedServerCausesNoWrites(t *testing.T) {
 	t.Run("after an operator restart", func(t *testing.T) {
 		w := w.in(t)
 		w.stop()
-		w.operator = startOperator(t)
+		w.operator = startOperator(t, w.network)
 		w.settle(s)
 		w.wantWrites()
 	})
@@ -291,7 +293,7 @@ func TestChildWithoutOurLabelIsFoundAgain(t *testing.T) {
 	if cm.UID != uid || cm.Labels["app.kubernetes.io/managed-by"] != "securedmcp-operator" {
 		t.Errorf("uid %s, labels %v; want %s with our label back", cm.UID, cm.Labels, uid)
 	}
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 }
 
 func TestIngressGoesWhenNoLongerAskedFor(t *testing.T) {
@@ -303,7 +305,7 @@ func TestIngressGoesWhenNoLongerAskedFor(t *testing.T) {
 	if w.exists(named(s, &networkingv1.Ingress{})) {
 		t.Error("the Ingress is still there")
 	}
-	w.wantConditions(s, "True Accepted", "True Available", "True ClusterLocal", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True ClusterLocal", "True Enforced", "True Ready")
 	w.settle(s)
 	w.wantWrites()
 }
@@ -313,7 +315,8 @@ func TestScaledToZeroIsNotAvailable(t *testing.T) {
 	s := w.ready("a")
 	w.update(s, func() { s.Spec.Workload.Replicas = new(int32(0)) })
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "False ScaledToZero", "True Exposed", "False ScaledToZero")
+	w.wantConditions(s, "True Accepted", "False ScaledToZero", "True Exposed", "True Enforced", "False ScaledToZero")
+	w.wantReplicas(s, 0, 2, 2) // they are not gone yet
 }
 
 func TestDeletedServerIsLeftToGarbageCollection(t *testing.T) {

@@ -14,15 +14,18 @@ import (
 // observeWorkload decides Available: the Deployment says whether, and what
 // stands in the way of its pods says why not.
 func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
+	var d appsv1.Deployment
+	if err := r.own(ctx, s.server, &d); err != nil {
+		return fmt.Errorf("reading Deployment: %w", err)
+	}
+	if d.UID != "" {
+		s.desiredReplicas = *d.Spec.Replicas
+	}
 	for _, kind := range []string{kindServiceAccount, kindConfigMap, kindService, kindDeployment} {
 		if err := s.refused[kind]; err != nil {
 			s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonChildRejected, fmt.Sprintf("the API server refused %s: %v", kind, err))
 			return nil
 		}
-	}
-	var d appsv1.Deployment
-	if err := r.own(ctx, s.server, &d); err != nil {
-		return fmt.Errorf("reading Deployment: %w", err)
 	}
 	if d.UID == "" {
 		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonNotDeployed, "there is no Deployment: no spec has been accepted")
@@ -53,6 +56,7 @@ func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
 	case obstacle != nil:
 		s.no(v1alpha1.ConditionAvailable, obstacle.reason, obstacle.message)
 	case outdated && d.Status.ObservedGeneration > 0:
+		s.expect(v1alpha1.ConditionAvailable, propagationPatience)
 		s.unknown(v1alpha1.ConditionAvailable, v1alpha1.ReasonProgressing, "the status of the Deployment is not yet about its newest spec")
 	default:
 		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonProgressing, "waiting for the replicas to become ready")

@@ -80,7 +80,7 @@ func TestHeldUpUpdateDoesNotTakeAvailabilityAway(t *testing.T) {
 		})
 	})
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	want := `the replicas are available, yet another pod is held up: pods cannot be created: violates PodSecurity "restricted:latest"`
 	if got := message(s, "Available"); got != want {
 		t.Errorf("message %q, want %q", got, want)
@@ -107,7 +107,7 @@ func TestOutdatedDeploymentStatusIsNotBelieved(t *testing.T) {
 			d := named(s, &appsv1.Deployment{})
 			w.updateStatus(d, func() { d.Status.ObservedGeneration = test.generation })
 			w.settle(s)
-			w.wantConditions(s, "True Accepted", test.observed, "True Exposed", strings.Replace(test.observed, "True Available", "True Ready", 1))
+			w.wantConditions(s, "True Accepted", test.observed, "True Exposed", "True Enforced", strings.Replace(test.observed, "True Available", "True Ready", 1))
 			if got := message(s, "Available"); got != test.text {
 				t.Errorf("message %q, want %q", got, test.text)
 			}

@@ -80,7 +80,11 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
 		return nil, fmt.Errorf("indexing resources: %w", err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(controllers.FieldOwner), o.RuntimeImage)
+	asker := controllers.NewAsker(mgr.GetClient(), controllers.NewPodClient())
+	if err := asker.SetupWithManager(mgr, controllerOptions(o)); err != nil {
+		return nil, fmt.Errorf("setting up the questions to pods: %w", err)
+	}
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, mgr.GetEventRecorder(controllers.FieldOwner), o.RuntimeImage)
 	if err := reconciler.SetupWithManager(mgr, controllerOptions(o)); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
