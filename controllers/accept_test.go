@@ -170,7 +170,7 @@ func TestOfTwoServersWithOneResourceTheOlderWins(t *testing.T) {
 	w.create(second)
 	w.settle(second)
 	w.wantWrites("PATCH securedmcpservers/b/status")
-	w.wantConditions(second, "False ResourceConflict", "False NotDeployed", "False IngressPending", "False NotDeployed", "False ResourceConflict")
+	w.wantConditions(second, "False ResourceConflict", "False NotDeployed", "False ResourceConflict", "False NotDeployed", "False ResourceConflict")
 	want := fmt.Sprintf("spec.resource %s belongs to the older SecuredMCPServer %s/a; want another resource here, or that one changed or deleted", second.Spec.Resource, w.namespace)
 	if got := message(second, "Accepted"); got != want {
 		t.Errorf("message %q, want %q", got, want)
@@ -186,15 +186,85 @@ func TestOfTwoServersWithOneResourceTheOlderWins(t *testing.T) {
 	})
 }
 
-func TestServerThatLosesItsResourceKeepsServing(t *testing.T) {
+// Two Ingresses for one URL would leave it to the ingress controller who answers.
+func TestServerThatLosesItsResourceLosesItsIngress(t *testing.T) {
 	w := newWorld(t)
 	older, younger := w.ready("a"), w.ready("b")
+	ingress := named(younger, &networkingv1.Ingress{})
+	resource := older.Spec.Resource
 	w.update(older, func() { older.Spec.Resource = younger.Spec.Resource })
 	w.settle(younger)
-	w.wantConditions(younger, "False ResourceConflict", "True Available", "True Exposed", "True Enforced", "False ResourceConflict")
-	if !w.exists(named(younger, &networkingv1.Ingress{})) || younger.Status.Revision == "" {
-		t.Error("the younger server was taken down")
+	w.wantWrites("DELETE ingresses/b", "PATCH securedmcpservers/b/status")
+	if w.exists(ingress) {
+		t.Error("the Ingress is still there")
 	}
+	w.wantConditions(younger, "False ResourceConflict", "True Available", "False ResourceConflict", "True Enforced", "False ResourceConflict")
+	w.wantMessage(younger, "Exposed", fmt.Sprintf("there is no Ingress for %s, which belongs to the older SecuredMCPServer %s/a", younger.Spec.Resource, w.namespace))
+	if younger.Status.Revision == "" || !w.exists(named(younger, &appsv1.Deployment{})) {
+		t.Error("the pods of the younger server were taken down")
+	}
+	w.settle(younger)
+	w.wantWrites()
+
+	t.Run("whatever else is wrong with it", func(t *testing.T) {
+		w := w.in(t)
+		w.update(younger, func() { younger.Spec.Scopes[0].Implies = []string{"invoices:write"} })
+		w.reconcile(younger) //nolint:errcheck // terminal
+		w.wantConditions(younger, "False InvalidSpec", "True Available", "False ResourceConflict", "True Enforced", "False InvalidSpec")
+		w.update(younger, func() { younger.Spec.Scopes[0].Implies = nil })
+	})
+	t.Run("and has it back when the older one moves on", func(t *testing.T) {
+		w := w.in(t)
+		w.update(older, func() { older.Spec.Resource = resource })
+		w.settle(younger)
+		if !w.exists(ingress) {
+			t.Error("there is no Ingress")
+		}
+		w.makeExposed(younger)
+		w.settle(younger)
+		w.wantConditions(younger, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	})
+}
+
+// What was accepted last is nobody else's, so it keeps being served.
+func TestServerThatAsksForAnothersResourceKeepsItsOwn(t *testing.T) {
+	w := newWorld(t)
+	older, younger := w.ready("a"), w.ready("b")
+	own := younger.Spec.Resource
+	w.update(younger, func() { younger.Spec.Resource = older.Spec.Resource })
+	w.settle(younger)
+	w.wantWrites("PATCH securedmcpservers/b/status")
+	w.wantConditions(younger, "False ResourceConflict", "True Available", "True Exposed", "True Enforced", "False ResourceConflict")
+	w.wantMessage(younger, "Exposed", "the Ingress has an address; it routes what was accepted last: "+own)
+
+	t.Run("though it asks for no Ingress any more", func(t *testing.T) {
+		w := w.in(t)
+		w.update(younger, func() { younger.Spec.Exposure.Ingress = nil })
+		w.settle(younger)
+		w.wantConditions(younger, "False ResourceConflict", "True Available", "True Exposed", "True Enforced", "False ResourceConflict")
+		if !w.exists(named(younger, &networkingv1.Ingress{})) {
+			t.Error("half of an edit that is not accepted was applied")
+		}
+	})
+}
+
+func TestOneIngressRouteHasOneServer(t *testing.T) {
+	w := newWorld(t)
+	first := w.ready("a")
+	second := w.server("b")
+	second.Spec.Resource = strings.Replace(first.Spec.Resource, ".example.com/", ".example.com:8443/", 1)
+	w.create(second)
+	w.settle(second)
+	w.wantConditions(second, "False ResourceConflict", "False NotDeployed", "False ResourceConflict", "False NotDeployed", "False ResourceConflict")
+	w.wantMessage(second, "Accepted", fmt.Sprintf("an Ingress for spec.resource %s would route what belongs to the older SecuredMCPServer %s/a with %s: "+
+		"Ingresses cannot tell ports apart; want another host or path here, or that one changed or deleted", second.Spec.Resource, w.namespace, first.Spec.Resource))
+
+	t.Run("but without an Ingress both can be had", func(t *testing.T) {
+		w := w.in(t)
+		w.update(second, func() { second.Spec.Exposure.Ingress = nil })
+		w.settle(second)
+		w.wantConditions(second, "True Accepted", "False Progressing", "True ClusterLocal", "Unknown NoReadyReplicas", "False Progressing")
+	})
 }
 
 func TestWhatTheAPIServerRefusesIsSaidInItsWords(t *testing.T) {

@@ -23,7 +23,7 @@ func runOperator(w *world) {
 	w.t.Helper()
 	mgr := newManager(w.t, kubetest.Config(w.t))
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
 		w.t.Fatal(err)
 	}
 	asker := controllers.NewAsker(mgr.GetClient(), w.network.client())
@@ -155,6 +155,24 @@ func TestYoungerServerTakesOverWhenTheOlderGoesOrMoves(t *testing.T) {
 			w.becomes(younger, "Accepted", "True Accepted")
 		})
 	}
+}
+
+func TestIngressComesBackWhenTheOlderServerMovesOn(t *testing.T) {
+	w := newWorld(t)
+	runOperator(w)
+	older, younger := w.server("a"), w.server("b")
+	w.create(older)
+	w.becomes(older, "Accepted", "True Accepted")
+	w.create(younger)
+	w.becomes(younger, "Accepted", "True Accepted")
+	ingress := named(younger, &networkingv1.Ingress{})
+	own := older.Spec.Resource
+	w.update(older, func() { older.Spec.Resource = younger.Spec.Resource })
+	w.becomes(younger, "Exposed", "False ResourceConflict")
+	w.eventually("the Ingress goes", func() bool { return !w.exists(ingress) })
+	w.update(older, func() { older.Spec.Resource = own })
+	w.becomes(younger, "Exposed", "False IngressPending")
+	w.eventually("the Ingress comes back", func() bool { return w.exists(ingress) })
 }
 
 func TestEventTellsOfAChangeOfReadyOnce(t *testing.T) {

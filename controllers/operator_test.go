@@ -41,7 +41,7 @@ func startOperator(t testing.TB, network *podNetwork) *operator {
 	cfg.Wrap(counted.count)
 	mgr := newManager(t, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
 	asker, told := controllers.NewAsker(mgr.GetClient(), network.client()), new(recorder)

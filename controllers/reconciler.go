@@ -35,7 +35,7 @@ type Reconciler struct {
 }
 
 // NewReconciler returns a Reconciler that reads through c, whose cache
-// CacheOptions describes and whose resource index IndexResources added, and
+// CacheOptions describes and whose index IndexClaims added, and
 // through live, which has no cache. What pods enforce it learns from asker, which
 // is set up beside it. image is the runtime image of servers that name none.
 func NewReconciler(c client.Client, live client.Reader, asker *Asker, recorder events.EventRecorder, image string) *Reconciler {
@@ -97,6 +97,7 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
 		r.applyChildren,   // server-side apply desired.*
 		r.announceConfig,  // have the kubelets refresh volumes
 		r.observeServed,   // what do the pods get?             -> url, revision
+		r.withdrawIngress, // is that another server's?
 		r.observeWorkload, // are the replicas available?       -> Available
 		r.observeExposure, // has the Ingress an address?       -> Exposed
 		r.confirm,         // do the pods enforce it?           -> Enforced, replicas

@@ -38,6 +38,10 @@ type scope struct {
 	children []child
 	// refused says by kind of child why the API server did not take it.
 	refused map[string]error
+	// evictedBy is the older server to which evictedFrom belongs, the resource that
+	// this one served last. It is nil if there is none, or the spec is accepted.
+	evictedBy   *v1alpha1.SecuredMCPServer
+	evictedFrom string
 	// desiredReplicas is what the Deployment is asked for.
 	desiredReplicas int32
 	// expected are the conditions that are not True and that time alone is likely

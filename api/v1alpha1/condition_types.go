@@ -26,7 +26,7 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonInvalidSpec says that the spec cannot be served; only an edit helps. What was accepted last keeps serving.
 	ReasonInvalidSpec = "InvalidSpec"
-	// ReasonResourceConflict says that an older object has the same resource.
+	// ReasonResourceConflict says that an older object has the same resource, or the same route of an Ingress.
 	ReasonResourceConflict = "ResourceConflict"
 	// ReasonNameConflict says that an object of the same name, which is not ours, is in the way.
 	ReasonNameConflict = "NameConflict"

@@ -67,7 +67,7 @@ type SecuredMCPServerSpec struct {
 	// resource is the canonical URI of the server (RFC 8707, RFC 9728): the address that clients are given. Its host is
 	// the only Host that is served and its path is the MCP endpoint. https (http for loopback hosts only), no user information,
 	// query, fragment or trailing slash; the path consists of unescaped characters, without empty or dot segments.
-	// One resource belongs to one object of the cluster: the older one.
+	// One resource belongs to one object of the cluster: the older one. With exposure.ingress so do its host and path, whatever the port.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512

@@ -77,8 +77,8 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	if err != nil {
 		return nil, fmt.Errorf("creating the manager: %w", err)
 	}
-	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
-		return nil, fmt.Errorf("indexing resources: %w", err)
+	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
+		return nil, fmt.Errorf("indexing claims: %w", err)
 	}
 	asker := controllers.NewAsker(mgr.GetClient(), controllers.NewPodClient())
 	if err := asker.SetupWithManager(mgr, controllerOptions(o)); err != nil {
