@@ -28,6 +28,10 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalidSpec, err.Error())
 		return nil
 	}
+	if objection := r.policy.object(s.server); objection != nil {
+		s.no(v1alpha1.ConditionAccepted, objection.reason, objection.message)
+		return nil
+	}
 	older, err := r.olderClaim(ctx, s.server, claims(s.server))
 	if err != nil {
 		return fmt.Errorf("looking for other claims of %s: %w", s.server.Spec.Resource, err)

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -148,7 +149,7 @@ func TestChildrenThatAnEarlierServerLeftAreTakenOver(t *testing.T) {
 	if err := w.person.Delete(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []client.Object{&corev1.ServiceAccount{}, cm, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}} {
+	for _, o := range []client.Object{&corev1.ServiceAccount{}, cm, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}, &networkingv1.NetworkPolicy{}, &policyv1.PodDisruptionBudget{}} {
 		o := named(s, o)
 		w.update(o, func() { o.SetOwnerReferences(nil) })
 	}

@@ -35,7 +35,8 @@ func TestFirstPassThatFailsSaysWhyAndTheNextOneGoesOn(t *testing.T) {
 	w.writes.fail("")
 	w.writes.take()
 	w.settle(s)
-	w.wantWrites("PATCH deployments/a", "PATCH ingresses/a", "PATCH securedmcpservers/a/status", "PATCH services/a")
+	w.wantWrites("PATCH deployments/a", "PATCH ingresses/a", "PATCH networkpolicies/a", "PATCH poddisruptionbudgets/a",
+		"PATCH securedmcpservers/a/status", "PATCH services/a")
 	w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
 }
 

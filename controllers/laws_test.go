@@ -43,6 +43,7 @@ func checkLaws(t testing.TB, s *v1alpha1.SecuredMCPServer) {
 		t.Errorf("status is about generation %d, want %d", s.Status.ObservedGeneration, s.Generation)
 	}
 	checkReplicas(t, s)
+	checkKstatus(t, s, first == nil)
 	switch {
 	case first == nil && ready.Status != metav1.ConditionTrue:
 		t.Errorf("Ready is %s (%s) though all others are True", ready.Status, ready.Reason)

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -27,7 +28,7 @@ func runOperator(w *world) {
 		w.t.Fatal(err)
 	}
 	asker := controllers.NewAsker(mgr.GetClient(), w.network.client())
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, mgr.GetEventRecorder("test"), runtimeImage)
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, mgr.GetEventRecorder("test"), platform, controllers.Policy{})
 	// Tests run several operators in one process, whose metrics then clash.
 	opts := controller.Options{SkipNameValidation: new(true), MaxConcurrentReconciles: 2}
 	if err := errors.Join(asker.SetupWithManager(mgr, opts), reconciler.SetupWithManager(mgr, opts)); err != nil {
@@ -114,7 +115,7 @@ func TestRunningOperatorFollowsEveryChange(t *testing.T) {
 			return svc.Spec.Selector["app.kubernetes.io/instance"] == "a"
 		})
 	})
-	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}} {
+	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}, &networkingv1.NetworkPolicy{}, &policyv1.PodDisruptionBudget{}} {
 		o := named(s, o)
 		w.read(o)
 		uid := o.GetUID()

@@ -9,11 +9,8 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
-	"github.com/securedmcp/operator/controllers/render"
 )
 
 // cause is why pods are not there or not ready, as a condition says it.
@@ -28,16 +25,18 @@ func (r *Reconciler) obstacle(ctx context.Context, s *scope, d *appsv1.Deploymen
 		return nil, err
 	}
 	causes := forbidden(d)
-	starting := false
+	var starting []corev1.Pod
 	for i := range pods {
 		if !pods[i].DeletionTimestamp.IsZero() {
 			continue
 		}
 		causes = append(causes, podCauses(&pods[i])...)
-		starting = starting || isStarting(&pods[i])
+		if isStarting(&pods[i]) {
+			starting = append(starting, pods[i])
+		}
 	}
-	if len(causes) == 0 && starting {
-		return r.missingCABundle(ctx, s.server)
+	if len(causes) == 0 && len(starting) > 0 {
+		return r.missingReference(ctx, s, starting)
 	}
 	if len(causes) == 0 {
 		return nil, nil
@@ -134,31 +133,6 @@ func isStarting(p *corev1.Pod) bool {
 	return slices.ContainsFunc(p.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool {
 		return c.State.Waiting != nil && c.State.Waiting.Reason == "ContainerCreating"
 	})
-}
-
-// missingCABundle looks for the one volume that the operator does not make. The
-// kubelet tells of missing volumes in events only.
-func (r *Reconciler) missingCABundle(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*cause, error) {
-	ref := server.Spec.Tokens.CABundleRef
-	if ref == nil {
-		return nil, nil
-	}
-	var cm corev1.ConfigMap
-	err := r.live.Get(ctx, client.ObjectKey{Namespace: server.Namespace, Name: ref.Name}, &cm)
-	if apierrors.IsNotFound(err) {
-		return &cause{v1alpha1.ReasonCABundleMissing, fmt.Sprintf("the pods wait for ConfigMap %s, which spec.tokens.caBundleRef names and which does not exist", ref.Name)}, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	key := render.CABundleKey(ref)
-	if _, ok := cm.Data[key]; ok {
-		return nil, nil
-	}
-	if _, ok := cm.BinaryData[key]; ok {
-		return nil, nil
-	}
-	return &cause{v1alpha1.ReasonCABundleMissing, fmt.Sprintf("the pods wait for key %s of ConfigMap %s, which spec.tokens.caBundleRef names and which does not exist", key, ref.Name)}, nil
 }
 
 // causeOrder puts first what a person has to see to first.

@@ -36,6 +36,13 @@ type operator struct {
 // reconciler and nobody asks the pods.
 func startOperator(t testing.TB, network *podNetwork) *operator {
 	t.Helper()
+	return startOperatorWith(t, network, controllers.Policy{})
+}
+
+var platform = controllers.Platform{RuntimeImage: runtimeImage, OperatorNamespace: "securedmcp-system"}
+
+func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Policy) *operator {
+	t.Helper()
 	counted := new(writes)
 	cfg := kubetest.Config(t)
 	cfg.Wrap(counted.count)
@@ -45,7 +52,7 @@ func startOperator(t testing.TB, network *podNetwork) *operator {
 		t.Fatal(err)
 	}
 	asker, told := controllers.NewAsker(mgr.GetClient(), network.client()), new(recorder)
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, told, runtimeImage)
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, told, platform, policy)
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
 	stop := sync.OnceFunc(func() {

@@ -5,8 +5,10 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -16,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
 // FieldOwner is the field manager of everything the operator writes.
@@ -28,18 +31,22 @@ type Reconciler struct {
 	live   client.Reader
 	asker  *Asker
 	events events.EventRecorder
-	// image is the runtime image of servers that name none.
-	image string
+	// platform is what the cluster's administrator has decided for all servers.
+	platform Platform
+	policy   Policy
 	// patience is since when the status of servers waits.
 	patience patience
 }
 
+// Platform is what the administrator of the cluster has decided for all servers.
+type Platform = desired.Platform
+
 // NewReconciler returns a Reconciler that reads through c, whose cache
-// CacheOptions describes and whose index IndexClaims added, and
-// through live, which has no cache. What pods enforce it learns from asker, which
-// is set up beside it. image is the runtime image of servers that name none.
-func NewReconciler(c client.Client, live client.Reader, asker *Asker, recorder events.EventRecorder, image string) *Reconciler {
-	return &Reconciler{client: client.WithFieldOwner(c, FieldOwner), live: live, asker: asker, events: recorder, image: image}
+// CacheOptions describes and whose index IndexClaims added, and through live,
+// which has no cache. What pods enforce it learns from asker, which is set up
+// beside it.
+func NewReconciler(c client.Client, live client.Reader, asker *Asker, recorder events.EventRecorder, platform Platform, policy Policy) *Reconciler {
+	return &Reconciler{client: client.WithFieldOwner(c, FieldOwner), live: live, asker: asker, events: recorder, platform: platform, policy: policy}
 }
 
 // SetupWithManager lists what wakes the reconciler.
@@ -53,6 +60,9 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, opts controller.Options)
 		Owns(&corev1.Service{}).
 		Owns(&appsv1.Deployment{}).
 		Owns(&networkingv1.Ingress{}).
+		Owns(&networkingv1.NetworkPolicy{}).
+		Owns(&policyv1.PodDisruptionBudget{}).
+		Owns(&autoscalingv2.HorizontalPodAutoscaler{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(serverOfPod), builder.WithPredicates(podChangedVisibly)).
 		Watches(&v1alpha1.SecuredMCPServer{}, rivals(r.client)).
 		WatchesRawSource(r.asker.news()).

@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -19,7 +20,7 @@ import (
 
 // allChildren are the writes of a first pass, the status included.
 var allChildren = []string{
-	"PATCH configmaps/a", "PATCH deployments/a", "PATCH ingresses/a",
+	"PATCH configmaps/a", "PATCH deployments/a", "PATCH ingresses/a", "PATCH networkpolicies/a", "PATCH poddisruptionbudgets/a",
 	"PATCH securedmcpservers/a/status", "PATCH serviceaccounts/a", "PATCH services/a",
 }
 
@@ -263,7 +264,7 @@ func TestOwnershipThatAnEarlierPassLeftIsGivenUp(t *testing.T) {
 func TestDeletedChildrenComeBack(t *testing.T) {
 	w := newWorld(t)
 	s := w.ready("a")
-	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &networkingv1.Ingress{}, &appsv1.Deployment{}} {
+	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &networkingv1.Ingress{}, &networkingv1.NetworkPolicy{}, &policyv1.PodDisruptionBudget{}, &appsv1.Deployment{}} {
 		o := named(s, o)
 		w.delete(o)
 		w.settle(s)

@@ -21,7 +21,7 @@ func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
 	if d.UID != "" {
 		s.desiredReplicas = *d.Spec.Replicas
 	}
-	for _, kind := range []string{kindServiceAccount, kindConfigMap, kindService, kindDeployment} {
+	for _, kind := range []string{kindServiceAccount, kindConfigMap, kindService, kindNetworkPolicy, kindDeployment, kindBudget, kindAutoscaler} {
 		if err := s.refused[kind]; err != nil {
 			s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonChildRejected, fmt.Sprintf("the API server refused %s: %v", kind, err))
 			return nil

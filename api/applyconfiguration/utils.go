@@ -18,6 +18,10 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=securedmcp.dev, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("Authentication"):
+		return &apiv1alpha1.AuthenticationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Autoscaling"):
+		return &apiv1alpha1.AutoscalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapKeyRef"):
 		return &apiv1alpha1.ConfigMapKeyRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Exposure"):
@@ -30,12 +34,30 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IngressApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IngressTLS"):
 		return &apiv1alpha1.IngressTLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Introspection"):
+		return &apiv1alpha1.IntrospectionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Limits"):
+		return &apiv1alpha1.LimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Peer"):
+		return &apiv1alpha1.PeerApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PodTLS"):
+		return &apiv1alpha1.PodTLSApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RateLimit"):
+		return &apiv1alpha1.RateLimitApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Redis"):
+		return &apiv1alpha1.RedisApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicaCounts"):
 		return &apiv1alpha1.ReplicaCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Resources"):
 		return &apiv1alpha1.ResourcesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Revocation"):
+		return &apiv1alpha1.RevocationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Scheduling"):
+		return &apiv1alpha1.SchedulingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Scope"):
 		return &apiv1alpha1.ScopeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyRef"):
+		return &apiv1alpha1.SecretKeyRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecuredMCPServer"):
 		return &apiv1alpha1.SecuredMCPServerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecuredMCPServerSpec"):

@@ -28,6 +28,10 @@ const (
 	ReasonInvalidSpec = "InvalidSpec"
 	// ReasonResourceConflict says that an older object has the same resource, or the same route of an Ingress.
 	ReasonResourceConflict = "ResourceConflict"
+	// ReasonHostNotAllowed says that the namespace may not use the host of spec.resource.
+	ReasonHostNotAllowed = "HostNotAllowed"
+	// ReasonImageNotAllowed says that spec.workload.image has none of the prefixes that images must have.
+	ReasonImageNotAllowed = "ImageNotAllowed"
 	// ReasonNameConflict says that an object of the same name, which is not ours, is in the way.
 	ReasonNameConflict = "NameConflict"
 )
@@ -52,8 +56,10 @@ const (
 	ReasonImagePullFailed = "ImagePullFailed"
 	// ReasonContainerConfigInvalid says that the kubelet cannot create the container.
 	ReasonContainerConfigInvalid = "ContainerConfigInvalid"
-	// ReasonCABundleMissing says that the ConfigMap or key of spec.tokens.caBundleRef does not exist.
+	// ReasonCABundleMissing says that the ConfigMap or key of a caBundleRef does not exist.
 	ReasonCABundleMissing = "CABundleMissing"
+	// ReasonSecretMissing says that the kubelet cannot mount a Secret that the spec refers to: it, or a key of it, does not exist.
+	ReasonSecretMissing = "SecretMissing"
 	// ReasonCrashLooping says that the runtime exits again and again.
 	ReasonCrashLooping = "CrashLooping"
 	// ReasonNotReady says that the runtime runs and is not ready.

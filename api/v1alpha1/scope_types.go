@@ -25,4 +25,12 @@ type Scope struct {
 	// +kubebuilder:validation:items:MinLength=1
 	// +kubebuilder:validation:items:MaxLength=128
 	Implies []string `json:"implies,omitempty"`
+
+	// grantedBy is a CEL expression over claims, the members of the access token, for example 'billing-admins' in claims.groups. A token
+	// for which it is true holds the scope without naming it: for clients that cannot ask for scopes of one's own. False grants nothing, and
+	// so does an expression that fails, over a claim that is missing for example. One that does not compile is InvalidSpec. Default: none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	GrantedBy string `json:"grantedBy,omitempty"`
 }

@@ -35,6 +35,19 @@ func TestAPIServerAcceptsWhatIsAllowed(t *testing.T) {
 		"a scope of every character": func(o object) {
 			o.add(map[string]any{"name": "!#$%&'()*+,-./09:;<=>?@AZ[]^_`az{|}~"}, "spec", "scopes")
 		},
+		"opaque tokens":                  object.opaque,
+		"opaque tokens by a private key": object.privateKey,
+		"nonces that are disabled without DPoP": func(o object) {
+			o.tokens("Disabled", "dpopNonce")
+			o.remove("spec", "tokens", "dpop")
+			o.remove("spec", "rateLimit")
+		},
+		"no clock skew":                            func(o object) { o.tokens(int64(0), "clockSkewSeconds") },
+		"keys of a loopback host over http":        func(o object) { o.tokens("http://[::1]:8080/jwks", "jwksURI") },
+		"an origin with a port":                    func(o object) { o.set([]any{"http://localhost:6274", "https://[::1]:8443"}, "spec", "allowedOrigins") },
+		"a Redis at an IPv6 address":               func(o object) { o.set("[fd00::1]:6379", "spec", "rateLimit", "redis", "address") },
+		"a Redis with public certificates":         func(o object) { o.remove("spec", "rateLimit", "redis", "caBundleRef") },
+		"TLS in the pods and no Ingress":           func(o object) { o.remove("spec", "exposure", "ingress") },
 		"a name of 52 characters":                  func(o object) { o.set(strings.Repeat("a", 52), "metadata", "name") },
 		"no replicas":                              func(o object) { o.set(int64(0), "spec", "workload", "replicas") },
 		"as many entries of lists as there may be": func(o object) { o.set(largest(), "spec") },
@@ -57,7 +70,7 @@ func bare() map[string]any {
 
 func withEmptyStructs() map[string]any {
 	spec := bare()
-	for _, field := range []string{"tokens", "exposure", "workload"} {
+	for _, field := range []string{"tokens", "authentication", "revocation", "limits", "exposure", "workload"} {
 		spec[field] = map[string]any{}
 	}
 	return spec
@@ -75,7 +88,7 @@ func largest() map[string]any {
 	}
 	var scopes, upstreams, tools []any
 	for i := range last + 1 {
-		scopes = append(scopes, map[string]any{"name": scope(i), "implies": fewer})
+		scopes = append(scopes, map[string]any{"name": scope(i), "implies": fewer, "grantedBy": strings.Repeat("a", 4096)})
 	}
 	for i := range 64 {
 		upstreams = append(upstreams, map[string]any{"name": fmt.Sprintf("u%d", i), "http": map[string]any{"url": "http://a"}})
@@ -85,6 +98,24 @@ func largest() map[string]any {
 			"name": fmt.Sprintf("tool_%d", i), "scopes": fewer, "upstream": "u63",
 			"inputSchema": map[string]any{"type": "object"}, "http": map[string]any{"method": "GET", "path": "/"},
 		})
+	}
+	words := func(n, size int) []any {
+		var out []any
+		for i := range n {
+			out = append(out, fmt.Sprintf("%04d%s", i, strings.Repeat("w", size-4)))
+		}
+		return out
+	}
+	var origins []any
+	for i := range 64 {
+		origins = append(origins, fmt.Sprintf("https://%02d%s", i, strings.Repeat("o", 246)))
+	}
+	spec["allowedOrigins"] = origins
+	spec["tokens"] = map[string]any{"scopeClaims": words(8, 128)}
+	spec["authentication"] = map[string]any{"acrValues": words(16, 128)}
+	spec["revocation"] = map[string]any{"subjects": words(256, 256), "clients": words(256, 512), "tokenIDs": words(1024, 256)}
+	for _, t := range tools {
+		t.(map[string]any)["authentication"] = map[string]any{"acrValues": words(16, 8)}
 	}
 	spec["scopes"], spec["upstreams"], spec["tools"], spec["requiredScopes"] = scopes, upstreams, tools, fewer
 	return spec

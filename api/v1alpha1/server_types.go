@@ -54,6 +54,8 @@ type SecuredMCPServerList struct {
 // +kubebuilder:validation:XValidation:fieldPath=".tools",rule="!has(self.tools) || [has(self.upstreams) ? self.upstreams.map(u, u.name) : []].all(names, self.tools.all(t, t.upstream == 'builtin' || t.upstream in names))",message="want upstream of tools to be the name of a declared upstream, or builtin",messageExpression="[has(self.upstreams) ? self.upstreams.map(u, u.name) : []].map(names, 'upstreams that are not declared in spec.upstreams: %s; declared: %s'.format([self.tools.filter(t, t.upstream != 'builtin' && !(t.upstream in names)).map(t, '%s calls %s'.format([t.name, t.upstream])), names]))[0]"
 // +kubebuilder:validation:XValidation:fieldPath=".resource",rule="!has(self.exposure) || !has(self.exposure.ingress) || !self.resource.matches('^[Hh][Tt][Tt][Pp]://(localhost|127[.][0-9.]+|[[]::1[]])(:[0-9]+)?(/|$)')",message="want https while exposure.ingress is set: it always has TLS"
 // +kubebuilder:validation:XValidation:fieldPath=".resource",rule="!has(self.exposure) || !has(self.exposure.ingress) || !self.resource.matches('^[Hh][Tt][Tt][Pp][Ss]://[^/@?#]+(/|$)') || (self.resource.matches('^[^/]*//[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]+)?(/|$)') && !self.resource.matches('^[^/]*//[0-9.]+(:|/|$)'))",message="want a DNS host name while exposure.ingress is set, for example https://mcp.example.com/billing: an Ingress has no rules for IP addresses"
+// +kubebuilder:validation:XValidation:fieldPath=".tokens.dpopNonce",rule="!has(self.tokens) || !has(self.tokens.dpopNonce) || self.tokens.dpopNonce != 'Required' || (has(self.rateLimit) && has(self.rateLimit.redis))",message="want rateLimit.redis beside dpopNonce: Required: a nonce of one replica comes back to another"
+// +kubebuilder:validation:XValidation:fieldPath=".resource",rule="!has(self.exposure) || !has(self.exposure.tls) || !self.resource.matches('^[Hh][Tt][Tt][Pp]://(localhost|127[.][0-9.]+|[[]::1[]])(:[0-9]+)?(/|$)')",message="want https while exposure.tls is set: nothing else is spoken then"
 
 // SecuredMCPServerSpec says what is served, to whom, and how it runs.
 type SecuredMCPServerSpec struct {
@@ -116,6 +118,32 @@ type SecuredMCPServerSpec struct {
 	// tokens says how access tokens are verified. Default: keys discovered from the issuer, whose certificate the system's roots vouch for.
 	// +optional
 	Tokens Tokens `json:"tokens,omitzero"`
+
+	// authentication is what the token of every request has to say about the user's login (RFC 9470); tools can ask for more. Default: nothing.
+	// +optional
+	Authentication Authentication `json:"authentication,omitzero"`
+
+	// revocation refuses access tokens before they expire: the lever for an incident. Default: none.
+	// +optional
+	Revocation Revocation `json:"revocation,omitzero"`
+
+	// allowedOrigins are the origins (RFC 6454) that web pages may call from, beside that of resource, as browsers send them in Origin: scheme,
+	// host and port, in lower case, without a default port. A request with any other Origin is answered 403. Default: none.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=64
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=256
+	// +kubebuilder:validation:items:XValidation:rule="self.matches('^https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|[[][0-9a-f:.]+[]])(:[0-9]{1,5})?$') && !self.matches('^(https://.*:443|http://.*:80)$')",message="want an origin as browsers send it, for example https://app.example.com: lower case, no path, no wildcard, no default port"
+	AllowedOrigins []string `json:"allowedOrigins,omitempty"`
+
+	// rateLimit bounds how often one caller, a subject by way of a client, may ask. Default: as often as it likes.
+	// +optional
+	RateLimit *RateLimit `json:"rateLimit,omitempty"`
+
+	// limits bound what requests may cost. Default: as its fields say.
+	// +optional
+	Limits Limits `json:"limits,omitzero"`
 
 	// upstreams are the services that tools are made of. Default: none.
 	// +optional

@@ -38,6 +38,11 @@ type Tool struct {
 	// +kubebuilder:validation:items:MaxLength=128
 	Scopes []string `json:"scopes,omitempty"`
 
+	// authentication is what the token of a call has to say about the user's login, beside what spec.authentication asks for: contexts that both
+	// accept, and the shorter age. Default: nothing.
+	// +optional
+	Authentication Authentication `json:"authentication,omitzero"`
+
 	// inputSchema is the JSON Schema (2020-12) of the arguments, with root type object. It is kept as is, shown to clients, and every call
 	// is checked against it. One field manager owns it whole.
 	// +required

@@ -2,6 +2,7 @@ package v1alpha1_test
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -26,16 +27,34 @@ spec:
   issuer: https://auth.example.com
   scopes:
     - {name: invoices:read, description: Look invoices up}
-    - {name: invoices:write, implies: [invoices:read]}
+    - {name: invoices:write, implies: [invoices:read], grantedBy: "'billing-admins' in claims.groups"}
   requiredScopes: [invoices:read]
   tokens:
+    type: JWT
+    jwksURI: https://auth.example.com/jwks
+    algorithms: [ES256, RS256]
+    scopeClaims: [scope, scp]
+    clockSkewSeconds: 30
+    staleKeysSeconds: 86400
+    dpop: Optional
+    dpopNonce: Required
     caBundleRef: {name: issuer-ca}
+  authentication: {acrValues: ["urn:mfa"], maxAgeSeconds: 300}
+  revocation: {issuedBefore: "2026-01-02T03:04:05Z", subjects: [mallory], clients: [evil], tokenIDs: [t-1]}
+  allowedOrigins: ["https://app.example.com"]
+  rateLimit:
+    requests: 600
+    periodSeconds: 60
+    burst: 60
+    redis: {address: "redis.cache.svc:6379", tls: Required, caBundleRef: {name: redis-ca}, passwordRef: {name: redis, key: password}}
+  limits: {requestBytes: 1048576, responseBytes: 4194304, concurrentRequests: 1024}
   upstreams:
     - {name: billing-api, timeoutSeconds: 10, http: {url: "http://billing-api.billing.svc:8080"}}
   tools:
     - name: lookup_invoice
       annotations: {readOnlyHint: true}
       scopes: [invoices:read]
+      authentication: {acrValues: ["urn:mfa"], maxAgeSeconds: 60}
       inputSchema: {type: object, properties: {invoiceId: {type: string}}, required: [invoiceId]}
       upstream: billing-api
       http: {method: GET, path: "/invoices/{invoiceId}"}
@@ -44,19 +63,24 @@ spec:
       upstream: builtin
   exposure:
     ingress: {className: nginx, annotations: {a.example.com/b: c}, tls: {secretName: mcp-tls}}
+    tls: {secretName: pod-tls, minVersion: TLSv1.3}
   workload:
+    logLevel: Info
     replicas: 2
     resources: {limits: {memory: 128Mi}}
     image: ghcr.io/securedmcp/runtime:dev
     imagePullPolicy: IfNotPresent
 `
 
-// Every rule of the API has a case here, with the words that a person reads.
+// spoiled is an object with a mistake, and the words that a person reads.
+type spoiled struct {
+	spoil func(o object)
+	want  string
+}
+
+// Every rule of the API has a case here or in the tables that it refers to.
 func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
-	tests := map[string]struct {
-		spoil func(o object)
-		want  string
-	}{
+	tests := map[string]spoiled{
 		"the name is too long for the Service and the pods": {
 			func(o object) { o.set(strings.Repeat("a", 53), "metadata", "name") },
 			"<nil>: Invalid value: metadata.name: want 1 to 52 lower-case letters, digits or hyphens, starting with a letter and ending with a letter or digit: the Service and the pods carry this name",
@@ -130,7 +154,7 @@ func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
 			"spec.resource: Invalid value: want a DNS host name while exposure.ingress is set, for example https://mcp.example.com/billing: an Ingress has no rules for IP addresses",
 		},
 		"the resource is loopback http and an Ingress is asked for": {
-			func(o object) { o.resource("http://localhost:8080/billing") },
+			func(o object) { o.resource("http://localhost:8080/billing"); o.remove("spec", "exposure", "tls") },
 			"spec.resource: Invalid value: want https while exposure.ingress is set: it always has TLS",
 		},
 		"the resource is missing": {
@@ -295,6 +319,50 @@ func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
 			func(o object) { o.set("a b", "spec", "exposure", "ingress", "className") },
 			`spec.exposure.ingress.className: Invalid value: "a b": want the name of an IngressClass: lower-case letters, digits, hyphens and dots`,
 		},
+		"a peer that selects nothing": {
+			func(o object) { o.set([]any{map[string]any{}}, "spec", "exposure", "from") },
+			"spec.exposure.from[0]: Invalid value: want namespaceSelector, podSelector or both; {namespaceSelector: {}} is every pod of the cluster",
+		},
+		"replicas beside autoscaling": {
+			func(o object) {
+				o.set(map[string]any{"replicas": int64(2), "autoscaling": map[string]any{"maxReplicas": int64(3)}}, "spec", "workload")
+			},
+			"spec.workload.replicas: Invalid value: want no replicas while autoscaling is set: the HorizontalPodAutoscaler decides their number",
+		},
+		"autoscaling without a largest number": {
+			func(o object) { o.set(map[string]any{"autoscaling": map[string]any{}}, "spec", "workload") },
+			"spec.workload.autoscaling.maxReplicas: Required value",
+		},
+		"autoscaling between 5 and 3": {
+			func(o object) {
+				o.set(map[string]any{"autoscaling": map[string]any{"minReplicas": int64(5), "maxReplicas": int64(3)}}, "spec", "workload")
+			},
+			"spec.workload.autoscaling.maxReplicas: Invalid value: want maxReplicas to be minReplicas or more",
+		},
+		"autoscaling below its default": {
+			func(o object) {
+				o.set(map[string]any{"autoscaling": map[string]any{"maxReplicas": int64(1)}}, "spec", "workload")
+			},
+			"spec.workload.autoscaling.maxReplicas: Invalid value: want 2 or more, which is the default of minReplicas, or minReplicas: 1",
+		},
+		"egress is unknown": {
+			func(o object) { o.set("Closed", "spec", "workload", "egress") },
+			`spec.workload.egress: Unsupported value: "Closed": supported values: "Open", "Declared"`,
+		},
+		"a pod label is the operator's": {
+			func(o object) { o.set(map[string]any{"app.kubernetes.io/name": "x"}, "spec", "workload", "podLabels") },
+			"spec.workload.podLabels: Invalid value: want no labels below app.kubernetes.io/ or securedmcp.dev/: the operator sets those",
+		},
+		"a pod annotation is the operator's": {
+			func(o object) {
+				o.set(map[string]any{"securedmcp.dev/config-revision": "x"}, "spec", "workload", "podAnnotations")
+			},
+			"spec.workload.podAnnotations: Invalid value: want no annotations below securedmcp.dev/: the operator sets those",
+		},
+		"a priority class is impossible": {
+			func(o object) { o.set(map[string]any{"priorityClassName": "A b"}, "spec", "workload", "scheduling") },
+			`spec.workload.scheduling.priorityClassName: Invalid value: "A b": want the name of a PriorityClass: lower-case letters, digits, hyphens and dots`,
+		},
 		"replicas are negative": {
 			func(o object) { o.set(int64(-1), "spec", "workload", "replicas") },
 			"spec.workload.replicas: Invalid value: -1: spec.workload.replicas in body should be greater than or equal to 0",
@@ -312,6 +380,8 @@ func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
 			`spec.workload.resources.limits.memory: Invalid value: "much": spec.workload.resources.limits.memory in body should match '^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$'`,
 		},
 	}
+	maps.Copy(tests, spoiledTokens)
+	maps.Copy(tests, spoiledDoors)
 	c := newClient(t)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

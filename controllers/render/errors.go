@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"errors"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
@@ -23,15 +24,17 @@ func manifestErrors(err error) config.FieldErrors {
 	return out
 }
 
-// manifestPath returns where the field of a RuntimeConfig is in the manifest:
-// below spec, with two exceptions.
-func manifestPath(path string) string {
-	switch path {
-	case "name":
-		return "metadata.name"
-	case "tokens.caBundleFile":
-		return "spec.tokens.caBundleRef"
-	default:
-		return "spec." + path
-	}
+// elsewhere are the fields of a RuntimeConfig that are not below spec in the
+// manifest, or have another name there.
+var elsewhere = map[string]string{ //nolint:gosec // names of fields, no credentials
+	"name":                                  "metadata.name",
+	"tokens.caBundleFile":                   "spec.tokens.caBundleRef",
+	"tokens.introspection.clientAuth":       "spec.tokens.introspection.authMethod",
+	"tokens.introspection.clientSecretFile": "spec.tokens.introspection.clientSecretRef",
+	"rateLimit.redis.caBundleFile":          "spec.rateLimit.redis.caBundleRef",
+	"rateLimit.redis.passwordFile":          "spec.rateLimit.redis.passwordRef",
+	"logLevel":                              "spec.workload.logLevel",
 }
+
+// manifestPath returns where the field of a RuntimeConfig is in the manifest.
+func manifestPath(path string) string { return cmp.Or(elsewhere[path], "spec."+path) }

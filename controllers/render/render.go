@@ -10,14 +10,6 @@ import (
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
-const (
-	// IssuerCADir is where the pods mount the ConfigMap of
-	// spec.tokens.caBundleRef.
-	IssuerCADir = "/etc/securedmcp/issuer-ca"
-	// DefaultCABundleKey is the key of a caBundleRef that names none.
-	DefaultCABundleKey = "ca.crt"
-)
-
 // RuntimeConfig returns what s renders to, with every default written out and
 // every list in an order that does not depend on the order in the spec. The
 // same spec always renders to the same bytes of config.Encode.
@@ -27,18 +19,13 @@ const (
 func RuntimeConfig(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, error) {
 	c, errs := translate(s)
 	if len(errs) == 0 {
-		errs = check(c)
+		errs = append(check(c), checkEgress(s)...)
 	}
 	if len(errs) > 0 {
 		return nil, errs
 	}
 	sortLists(c)
 	return c, nil
-}
-
-// CABundleKey returns the key of ref, or the default.
-func CABundleKey(ref *v1alpha1.ConfigMapKeyRef) string {
-	return cmp.Or(ref.Key, DefaultCABundleKey)
 }
 
 func translate(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, config.FieldErrors) {
@@ -57,6 +44,12 @@ func translate(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, config.Fiel
 		Tokens:         tokensOf(&spec.Tokens),
 		Upstreams:      upstreamsOf(spec.Upstreams),
 		Tools:          tools,
+		Authentication: authenticationOf(&spec.Authentication),
+		Revocation:     revocationOf(&spec.Revocation),
+		AllowedOrigins: slices.Clone(spec.AllowedOrigins),
+		Limits:         limitsOf(&spec.Limits),
+		RateLimit:      rateLimitOf(spec.RateLimit),
+		LogLevel:       string(cmp.Or(spec.Workload.LogLevel, v1alpha1.LogLevelInfo)),
 	}, errs
 }
 
@@ -80,16 +73,9 @@ func qualifiedName(s *v1alpha1.SecuredMCPServer) string {
 func scopesOf(in []v1alpha1.Scope) []config.Scope {
 	var out []config.Scope
 	for _, s := range in {
-		out = append(out, config.Scope{Name: s.Name, Description: s.Description, Implies: slices.Clone(s.Implies)})
+		out = append(out, config.Scope{Name: s.Name, Description: s.Description, Implies: slices.Clone(s.Implies), GrantedBy: s.GrantedBy})
 	}
 	return out
-}
-
-func tokensOf(in *v1alpha1.Tokens) config.Tokens {
-	if in.CABundleRef == nil {
-		return config.Tokens{}
-	}
-	return config.Tokens{CABundleFile: IssuerCADir + "/" + CABundleKey(in.CABundleRef)}
 }
 
 func upstreamsOf(in []v1alpha1.Upstream) []config.Upstream {
@@ -124,6 +110,8 @@ func toolsOf(in []v1alpha1.Tool) ([]config.Tool, config.FieldErrors) {
 			InputSchema: schema,
 			Upstream:    t.Upstream,
 			HTTP:        httpOf(t.HTTP),
+
+			Authentication: authenticationOf(&t.Authentication),
 		})
 	}
 	return out, errs
@@ -149,9 +137,13 @@ func httpOf(in *v1alpha1.HTTPTool) *config.HTTPTool {
 }
 
 // sortLists makes the revision independent of the order in which field managers
-// happened to add entries.
+// happened to add entries. Lists whose order means something stay.
 func sortLists(c *config.RuntimeConfig) {
-	slices.Sort(c.RequiredScopes)
+	for _, set := range [][]string{
+		c.RequiredScopes, c.Tokens.Algorithms, c.AllowedOrigins, c.Revocation.Subjects, c.Revocation.Clients, c.Revocation.TokenIDs,
+	} {
+		slices.Sort(set)
+	}
 	slices.SortFunc(c.Scopes, func(a, b config.Scope) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(c.Upstreams, func(a, b config.Upstream) int { return cmp.Compare(a.Name, b.Name) })
 	slices.SortFunc(c.Tools, func(a, b config.Tool) int { return cmp.Compare(a.Name, b.Name) })

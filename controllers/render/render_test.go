@@ -7,8 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
@@ -20,6 +22,8 @@ import (
 func TestManifestsRenderToTheseConfigs(t *testing.T) {
 	manifests := map[string]string{
 		"billing-tools": "../../config/samples/billing-tools.yaml",
+		"hardened":      "../../config/samples/hardened.yaml",
+		"opaque":        "testdata/opaque.yaml",
 		"minimal":       "testdata/minimal.yaml",
 		"everything":    "testdata/everything.yaml",
 	}
@@ -60,6 +64,12 @@ func TestOrderInTheManifestDoesNotChangeTheRevision(t *testing.T) {
 	slices.Reverse(s.Spec.RequiredScopes)
 	slices.Reverse(s.Spec.Upstreams)
 	slices.Reverse(s.Spec.Tools)
+	slices.Reverse(s.Spec.Tokens.Algorithms)
+	slices.Reverse(s.Spec.AllowedOrigins)
+	slices.Reverse(s.Spec.Revocation.Subjects)
+	slices.Reverse(s.Spec.Revocation.Clients)
+	slices.Reverse(s.Spec.Revocation.TokenIDs)
+	s.Spec.Revocation.IssuedBefore = new(metav1.NewTime(s.Spec.Revocation.IssuedBefore.In(time.FixedZone("", 3600))))
 	for i := range s.Spec.Scopes {
 		slices.Reverse(s.Spec.Scopes[i].Implies)
 	}
@@ -76,6 +86,48 @@ func TestOrderInTheManifestDoesNotChangeTheRevision(t *testing.T) {
 	}
 }
 
+func TestOrderThatMeansSomethingIsKept(t *testing.T) {
+	c, err := render.RuntimeConfig(read(t, "testdata/everything.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{{"permissions", "scope"}, {"urn:hwk", "urn:mfa"}}
+	if diff := cmp.Diff(want, [][]string{c.Tokens.ScopeClaims, c.Authentication.ACRValues}); diff != "" {
+		t.Errorf("scopeClaims, acrValues (-want +got):\n%s", diff)
+	}
+}
+
+// The paths in the configuration are those of the volumes, or the runtime would
+// look where nothing is.
+func TestEveryFileOfTheConfigurationIsMounted(t *testing.T) {
+	for _, path := range []string{"testdata/everything.yaml", "testdata/opaque.yaml", "../../config/samples/hardened.yaml"} {
+		s := read(t, path)
+		c, err := render.RuntimeConfig(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files := c.Files()
+		if tls := render.PodTLS(&s.Spec); tls != nil {
+			files = append(files, tls.CertFile, tls.KeyFile)
+		}
+		var mounted, volumes []string
+		for _, ref := range render.References(&s.Spec) {
+			volumes = append(volumes, ref.Volume)
+			for _, key := range ref.Keys {
+				mounted = append(mounted, ref.Path(key))
+			}
+		}
+		slices.Sort(files)
+		slices.Sort(mounted)
+		if diff := cmp.Diff(files, mounted); diff != "" || len(files) == 0 {
+			t.Errorf("%s (-files of the configuration +mounted):\n%s", path, diff)
+		}
+		if slices.Sort(volumes); len(slices.Compact(slices.Clone(volumes))) != len(volumes) {
+			t.Errorf("%s: two references share a volume: %v", path, volumes)
+		}
+	}
+}
+
 func TestRenderingLeavesTheObjectAlone(t *testing.T) {
 	s := read(t, "testdata/everything.yaml")
 	before := s.DeepCopy()
@@ -84,6 +136,11 @@ func TestRenderingLeavesTheObjectAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Scopes[0].Name, c.RequiredScopes[0] = "changed", "changed"
+	for _, list := range [][]string{
+		c.Tokens.ScopeClaims, c.Authentication.ACRValues, c.AllowedOrigins, c.Revocation.Subjects, c.Revocation.Clients, c.Revocation.TokenIDs,
+	} {
+		list[0] = "changed"
+	}
 	if diff := cmp.Diff(before, s); diff != "" {
 		t.Errorf("server (-before +after):\n%s", diff)
 	}
@@ -110,6 +167,20 @@ func TestErrorsNameTheFieldOfTheManifest(t *testing.T) {
 			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Tools[1].Scopes = []string{"nope"} },
 			[]string{"spec.tools[1].scopes[0]"},
 		},
+		"an expression that does not compile, of the second scope as written": {
+			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Scopes[1].GrantedBy = "claims.admin &&" },
+			[]string{"spec.scopes[1].grantedBy"},
+		},
+		"introspection by nobody, of nothing": {
+			func(s *v1alpha1.SecuredMCPServer) {
+				s.Spec.Tokens.Type, s.Spec.Tokens.Introspection = "Opaque", &v1alpha1.Introspection{AuthMethod: "none"}
+			},
+			[]string{"spec.tokens.introspection.clientID", "spec.tokens.introspection.clientSecretRef", "spec.tokens.introspection.authMethod"},
+		},
+		"a log level that is none": {
+			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Workload.LogLevel = "Trace" },
+			[]string{"spec.workload.logLevel"},
+		},
 		"an input schema that does not compile": {
 			func(s *v1alpha1.SecuredMCPServer) {
 				s.Spec.Tools[1].InputSchema.Raw = []byte(`{"type":"object","properties":7}`)
@@ -133,6 +204,13 @@ func TestErrorsNameTheFieldOfTheManifest(t *testing.T) {
 		"a path variable that is no argument": {
 			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Tools[0].HTTP.Path = "/x/{nope}" },
 			[]string{"spec.tools[0].http.path"},
+		},
+		"declared egress to an upstream outside of the cluster": {
+			func(s *v1alpha1.SecuredMCPServer) {
+				s.Spec.Workload.Egress = v1alpha1.EgressDeclared
+				s.Spec.Upstreams[0].HTTP.URL = "https://api.example.com"
+			},
+			[]string{"spec.upstreams[0].http.url"},
 		},
 		"an upstream that is not declared": {
 			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Upstreams = nil },

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -56,6 +57,10 @@ func readAll(paths []string) (map[string][]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading a file of the configuration: %w", err)
 		}
+		// Nothing is meant to be empty, and an empty CA bundle is not the system's.
+		if len(bytes.TrimSpace(raw)) == 0 {
+			return nil, fmt.Errorf("reading a file of the configuration: %s is empty", path)
+		}
 		contents[path] = raw
 	}
 	return contents, nil
@@ -95,7 +100,10 @@ func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance
 	if p.authenticator, err = b.newAuthenticator(ctx, c, p.policy, src.Files, &held); err != nil {
 		return nil, err
 	}
-	store := newStore(c, src.Files, &held)
+	store, err := newStore(c, src.Files, &held)
+	if err != nil {
+		return nil, err
+	}
 	if p.dpop, err = b.newDPoP(ctx, c, p.policy, store); err != nil {
 		return nil, err
 	}

@@ -243,3 +243,22 @@ func TestIssuerWithAPrivateCA(t *testing.T) {
 		t.Errorf("status %d, want 200", resp.Status)
 	}
 }
+
+// An outage is when a person wants to change the bound, so that needs no fetch.
+func TestTheBoundOfStaleKeysChangesWithoutTheIssuer(t *testing.T) {
+	f := start(t)
+	token := f.token("invoices:read")
+	f.issuer.SetOutage(true)
+	c := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	c.Tokens.StaleKeysSeconds = 1
+	f.Replace(c)
+	runtimetest.Eventually(t, "the keys to be too old", func() bool {
+		resp := f.Do(runtimetest.Request{Token: token})
+		return resp.Status == http.StatusServiceUnavailable && resp.Header.Get("Retry-After") != ""
+	}, f.Logs)
+	c.Tokens.StaleKeysSeconds = 0
+	f.Replace(c)
+	if got := f.status(token); got != http.StatusOK {
+		t.Errorf("with the default again: status %d, want 200", got)
+	}
+}

@@ -11,8 +11,6 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/ratelimit"
 )
 
-const defaultRatePeriodSeconds = 60
-
 // newLimiter returns nil where the rate is not limited. Replicas share the limit
 // through store unless that is nil.
 func newLimiter(c *config.RuntimeConfig, store *redis.Client, observer ratelimit.Observer, logger *slog.Logger) ratelimit.Limiter {
@@ -27,6 +25,6 @@ func newLimiter(c *config.RuntimeConfig, store *redis.Client, observer ratelimit
 }
 
 func rateOf(r *config.RateLimit) ratelimit.Rate {
-	period := time.Duration(cmp.Or(r.PeriodSeconds, defaultRatePeriodSeconds)) * time.Second
+	period := time.Duration(cmp.Or(r.PeriodSeconds, config.DefaultRatePeriodSeconds)) * time.Second
 	return ratelimit.Rate{Interval: period / time.Duration(r.Requests), Burst: cmp.Or(r.Burst, r.Requests)}
 }

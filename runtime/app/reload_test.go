@@ -173,3 +173,28 @@ func TestStoppingLetsRequestsEnd(t *testing.T) {
 		t.Errorf("stopping: %v", err)
 	}
 }
+
+// An empty bundle of certificates must not mean those of the system.
+func TestAnEmptyFileIsRefused(t *testing.T) {
+	for name, refer := range map[string]func(c *config.RuntimeConfig, file string){
+		"the issuer's certificates": func(c *config.RuntimeConfig, file string) { c.Tokens.CABundleFile = file },
+		"the client secret": func(c *config.RuntimeConfig, file string) {
+			c.Tokens = config.Tokens{Type: config.TokenOpaque, Introspection: &config.Introspection{ClientID: "mcp", ClientSecretFile: file}}
+		},
+		"the store's password": func(c *config.RuntimeConfig, file string) {
+			c.RateLimit = &config.RateLimit{Requests: 1, Redis: &config.Redis{Address: "127.0.0.1:1", PasswordFile: file}}
+		},
+		"the store's certificates": func(c *config.RuntimeConfig, file string) {
+			c.RateLimit = &config.RateLimit{Requests: 1, Redis: &config.Redis{Address: "127.0.0.1:1", TLS: true, CABundleFile: file}}
+		},
+	} {
+		f := start(t)
+		c := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+		refer(c, writeTemp(t, []byte("\n")))
+		f.ReplaceRaw(mustEncode(t, c))
+		f.WaitStatus(name+" to be refused", func(s app.ConfigStatus) bool { return strings.Contains(s.Error, "is empty") })
+		if got := f.status(f.token("invoices:read")); got != http.StatusOK {
+			t.Errorf("%s: status %d by the old configuration, want 200", name, got)
+		}
+	}
+}

@@ -6,6 +6,7 @@ package contract
 import (
 	"encoding/json"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -48,23 +49,45 @@ type server struct {
 	api    *runtimetest.API
 }
 
+// tool is a change of the first tool, in YAML.
+func tool(t *testing.T, text string) func(*v1alpha1.SecuredMCPServerSpec) {
+	t.Helper()
+	return func(spec *v1alpha1.SecuredMCPServerSpec) {
+		if err := yaml.UnmarshalStrict([]byte(text), &spec.Tools[0]); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// cluster is what a manifest refers to.
+type cluster struct {
+	issuer *oauthtest.Server
+	// objects are ConfigMaps and Secrets, as NAME/KEY.
+	objects map[string][]byte
+	// options change how the runtime runs.
+	options func(*app.Options)
+}
+
 // apply starts a runtime from the manifest, after change.
 func apply(t *testing.T, change func(*v1alpha1.SecuredMCPServerSpec)) server {
 	t.Helper()
-	return applyWith(t, oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource)), change)
+	return cluster{}.apply(t, change)
 }
 
-func applyWith(t *testing.T, issuer *oauthtest.Server, change func(*v1alpha1.SecuredMCPServerSpec)) server {
+func (c cluster) apply(t *testing.T, change func(*v1alpha1.SecuredMCPServerSpec)) server {
 	t.Helper()
+	if c.issuer == nil {
+		c.issuer = oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
+	}
 	api := runtimetest.NewAPI(t, nil)
 	var object v1alpha1.SecuredMCPServer
 	if err := yaml.UnmarshalStrict([]byte(manifest), &object); err != nil {
 		t.Fatal(err)
 	}
-	object.Spec.Issuer = issuer.Issuer()
+	object.Spec.Issuer = c.issuer.Issuer()
 	object.Spec.Upstreams[0].HTTP.URL = api.URL
 	change(&object.Spec)
-	return server{Runtime: run(t, &object, issuer), issuer: issuer, api: api}
+	return server{Runtime: c.run(t, &object), issuer: c.issuer, api: api}
 }
 
 // patch returns a change of the spec as a person writes it, in YAML.
@@ -83,20 +106,45 @@ func patch(t *testing.T, text string) func(*v1alpha1.SecuredMCPServerSpec) {
 	}
 }
 
-func run(t *testing.T, object *v1alpha1.SecuredMCPServer, issuer *oauthtest.Server) *runtimetest.Runtime {
+// run does what operator and kubelet do: it renders, mounts, and starts.
+func (c cluster) run(t *testing.T, object *v1alpha1.SecuredMCPServer) *runtimetest.Runtime {
 	t.Helper()
-	c, err := render.RuntimeConfig(object)
+	rendered, err := render.RuntimeConfig(object)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Tokens.CABundleFile != "" {
-		// The pod mounts the ConfigMap; here a file stands in its place.
-		c.Tokens.CABundleFile = t.TempDir() + "/ca.crt"
-		if err := os.WriteFile(c.Tokens.CABundleFile, issuer.CAPEM(), 0o600); err != nil {
-			t.Fatal(err)
+	mounted := c.mount(t, &object.Spec)
+	rendered.MoveFiles(func(path string) string { return mounted[path] })
+	return runtimetest.Start(t, decoded(t, rendered), func(o *app.Options) {
+		o.Builtins = map[string]mcp.ToolHandler{"echo": echo}
+		if tls := render.PodTLS(&object.Spec); tls != nil {
+			o.TLS = app.TLS{CertFile: mounted[tls.CertFile], KeyFile: mounted[tls.KeyFile], MinVersion: tls.MinVersion}
+		}
+		if c.options != nil {
+			c.options(o)
+		}
+	})
+}
+
+// mount returns where the files are that a pod would see elsewhere.
+func (c cluster) mount(t *testing.T, spec *v1alpha1.SecuredMCPServerSpec) map[string]string {
+	t.Helper()
+	mounted := map[string]string{}
+	for _, ref := range render.References(spec) {
+		dir := t.TempDir()
+		for _, key := range ref.Keys {
+			content, ok := c.objects[ref.Name+"/"+key]
+			if !ok {
+				t.Fatalf("%s: there is no key %s of %s %s", ref.Field, key, ref.Kind, ref.Name)
+			}
+			path := filepath.Join(dir, key)
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			mounted[ref.Path(key)] = path
 		}
 	}
-	return runtimetest.Start(t, decoded(t, c), func(o *app.Options) { o.Builtins = map[string]mcp.ToolHandler{"echo": echo} })
+	return mounted
 }
 
 // decoded makes c pass through the file, where what has no JSON name is lost.

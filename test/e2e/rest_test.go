@@ -173,6 +173,8 @@ func TestTheOperatorMayDoNoMoreThanItsJob(t *testing.T) {
 		"it may apply Deployments":            {"patch", "apps", "deployments", true},
 		"it may not read Secrets":             {"get", "", "secrets", false},
 		"it may not list Secrets":             {"list", "", "secrets", false},
+		"it may read what kubelets say":       {"list", "", "events", true},
+		"it may not write as kubelets do":     {"create", "", "events", false},
 		"it may not delete Deployments":       {"delete", "apps", "deployments", false},
 		"it may not exec into pods":           {"create", "", "pods/exec", false},
 		"it may not edit what people wrote":   {"update", "securedmcp.dev", "securedmcpservers", false},

@@ -70,6 +70,13 @@ type Client struct {
 	// Secret makes the client confidential: it authenticates with
 	// client_secret_basic or client_secret_post. Empty means public.
 	Secret string
+	// Key makes the client confidential too: it authenticates with
+	// private_key_jwt, by assertions that this key signs.
+	Key *Key
+	// AuthMethod is the only way in which the client may authenticate:
+	// client_secret_basic, client_secret_post or private_key_jwt. Empty means any
+	// that it has the credentials for.
+	AuthMethod string
 	// Name is shown on the consent page.
 	Name string
 	// RedirectURIs are compared exactly, but for the port of loopback hosts

@@ -20,6 +20,8 @@ type Handler struct {
 	refresh  expiring[grant]                // by refresh token
 	tokens   expiring[Claims]               // by access token
 	proofs   expiring[struct{}]             // by the jti of a DPoP proof
+	// assertions are those that clients authenticated with, by client and jti.
+	assertions expiring[struct{}]
 
 	mu       sync.Mutex
 	counts   map[Endpoint]int

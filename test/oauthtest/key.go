@@ -79,6 +79,16 @@ func (k *Key) PublicPEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 }
 
+// PrivatePEM is the private key in PEM (PKCS #8), for a client that signs with
+// it.
+func (k *Key) PrivatePEM() []byte {
+	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	if err != nil {
+		panic(fmt.Sprintf("encoding a private key that NewKey made: %v", err))
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
 // JWK is the public key as the key set publishes it (RFC 7517).
 func (k *Key) JWK() map[string]any {
 	raw, err := json.Marshal(k.public)

@@ -14,12 +14,33 @@ type Server struct {
 	// Addr is host:port.
 	Addr string
 
-	t   testing.TB
-	cmd *exec.Cmd
+	t    testing.TB
+	args []string
+	cmd  *exec.Cmd
 }
 
-// Start starts a redis-server without data and without password.
-func Start(t testing.TB) *Server {
+// Option changes the server that Start starts.
+type Option func(port string) []string
+
+// WithPassword has the server ask for the password.
+func WithPassword(password string) Option {
+	return func(string) []string { return []string{"--requirepass", password} }
+}
+
+// WithTLS has the server speak TLS, and nothing else, with a certificate and its
+// key in PEM files.
+func WithTLS(certFile, keyFile string) Option {
+	return func(port string) []string {
+		return []string{
+			"--port", "0", "--tls-port", port, "--tls-cert-file", certFile, "--tls-key-file", keyFile,
+			"--tls-ca-cert-file", certFile, "--tls-auth-clients", "no",
+		}
+	}
+}
+
+// Start starts a redis-server without data and, unless an option says
+// otherwise, without password.
+func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -27,6 +48,14 @@ func Start(t testing.TB) *Server {
 	}
 	s := &Server{Addr: l.Addr().String(), t: t}
 	_ = l.Close()
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.args = []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}
+	for _, option := range options {
+		s.args = append(s.args, option(port)...)
+	}
 	t.Cleanup(s.Stop)
 	s.Restart()
 	return s
@@ -50,11 +79,7 @@ func (s *Server) Restart() {
 	if err != nil {
 		s.t.Fatalf("%v: install Debian's redis-server, as make test does", err)
 	}
-	_, port, err := net.SplitHostPort(s.Addr)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	s.cmd = exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", s.t.TempDir())
+	s.cmd = exec.Command(path, append(s.args, "--dir", s.t.TempDir())...)
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}

@@ -25,6 +25,32 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.securedmcp.operator.api.v1alpha1.Authentication
+  map:
+    fields:
+    - name: acrValues
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: maxAgeSeconds
+      type:
+        scalar: numeric
+- name: com.github.securedmcp.operator.api.v1alpha1.Autoscaling
+  map:
+    fields:
+    - name: maxReplicas
+      type:
+        scalar: numeric
+    - name: minReplicas
+      type:
+        scalar: numeric
+    - name: targetCPUUtilization
+      type:
+        scalar: numeric
+- name: com.github.securedmcp.operator.api.v1alpha1.ClientAuthMethod
+  scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.ConfigMapKeyRef
   map:
     fields:
@@ -34,12 +60,27 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: name
       type:
         scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.DPoPMode
+  scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.DPoPNonceMode
+  scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.Egress
+  scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Exposure
   map:
     fields:
+    - name: from
+      type:
+        list:
+          elementType:
+            namedType: com.github.securedmcp.operator.api.v1alpha1.Peer
+          elementRelationship: atomic
     - name: ingress
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.Ingress
+    - name: tls
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.PodTLS
 - name: com.github.securedmcp.operator.api.v1alpha1.HTTPMethod
   scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.HTTPTool
@@ -77,7 +118,89 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: secretName
       type:
         scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.Introspection
+  map:
+    fields:
+    - name: authMethod
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.ClientAuthMethod
+    - name: cacheSeconds
+      type:
+        scalar: numeric
+    - name: clientID
+      type:
+        scalar: string
+    - name: clientSecretRef
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.SecretKeyRef
+    - name: privateKeyRef
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.SecretKeyRef
+- name: com.github.securedmcp.operator.api.v1alpha1.Limits
+  map:
+    fields:
+    - name: concurrentRequests
+      type:
+        scalar: numeric
+    - name: requestBytes
+      type:
+        scalar: numeric
+    - name: responseBytes
+      type:
+        scalar: numeric
+- name: com.github.securedmcp.operator.api.v1alpha1.LogLevel
+  scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.Peer
+  map:
+    fields:
+    - name: namespaceSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: podSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+- name: com.github.securedmcp.operator.api.v1alpha1.PodTLS
+  map:
+    fields:
+    - name: minVersion
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.TLSVersion
+    - name: secretName
+      type:
+        scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.PullPolicy
+  scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.RateLimit
+  map:
+    fields:
+    - name: burst
+      type:
+        scalar: numeric
+    - name: periodSeconds
+      type:
+        scalar: numeric
+    - name: redis
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Redis
+    - name: requests
+      type:
+        scalar: numeric
+- name: com.github.securedmcp.operator.api.v1alpha1.Redis
+  map:
+    fields:
+    - name: address
+      type:
+        scalar: string
+    - name: caBundleRef
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.ConfigMapKeyRef
+    - name: passwordRef
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.SecretKeyRef
+    - name: tls
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.RedisTLS
+- name: com.github.securedmcp.operator.api.v1alpha1.RedisTLS
   scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.ReplicaCounts
   map:
@@ -104,10 +227,66 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+- name: com.github.securedmcp.operator.api.v1alpha1.Revocation
+  map:
+    fields:
+    - name: clients
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: issuedBefore
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: subjects
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+    - name: tokenIDs
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
+- name: com.github.securedmcp.operator.api.v1alpha1.Scheduling
+  map:
+    fields:
+    - name: affinity
+      type:
+        namedType: io.k8s.api.core.v1.Affinity
+    - name: nodeSelector
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: priorityClassName
+      type:
+        scalar: string
+    - name: tolerations
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.Toleration
+          elementRelationship: atomic
+    - name: topologySpreadConstraints
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.TopologySpreadConstraint
+          elementRelationship: associative
+          keys:
+          - topologyKey
+          - whenUnsatisfiable
 - name: com.github.securedmcp.operator.api.v1alpha1.Scope
   map:
     fields:
     - name: description
+      type:
+        scalar: string
+    - name: grantedBy
       type:
         scalar: string
     - name: implies
@@ -116,6 +295,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             scalar: string
           elementRelationship: associative
+    - name: name
+      type:
+        scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.SecretKeyRef
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
     - name: name
       type:
         scalar: string
@@ -140,15 +328,30 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.securedmcp.operator.api.v1alpha1.SecuredMCPServerSpec
   map:
     fields:
+    - name: allowedOrigins
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: associative
     - name: audience
       type:
         scalar: string
+    - name: authentication
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Authentication
     - name: exposure
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.Exposure
     - name: issuer
       type:
         scalar: string
+    - name: limits
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Limits
+    - name: rateLimit
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.RateLimit
     - name: requiredScopes
       type:
         list:
@@ -158,6 +361,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: resource
       type:
         scalar: string
+    - name: revocation
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Revocation
     - name: scopes
       type:
         list:
@@ -220,18 +426,60 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: url
       type:
         scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.SigningAlgorithm
+  scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.TLSVersion
+  scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.TokenType
+  scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Tokens
   map:
     fields:
+    - name: algorithms
+      type:
+        list:
+          elementType:
+            namedType: com.github.securedmcp.operator.api.v1alpha1.SigningAlgorithm
+          elementRelationship: associative
     - name: caBundleRef
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.ConfigMapKeyRef
+    - name: clockSkewSeconds
+      type:
+        scalar: numeric
+    - name: dpop
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.DPoPMode
+    - name: dpopNonce
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.DPoPNonceMode
+    - name: introspection
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Introspection
+    - name: jwksURI
+      type:
+        scalar: string
+    - name: scopeClaims
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: staleKeysSeconds
+      type:
+        scalar: numeric
+    - name: type
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.TokenType
 - name: com.github.securedmcp.operator.api.v1alpha1.Tool
   map:
     fields:
     - name: annotations
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.ToolAnnotations
+    - name: authentication
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Authentication
     - name: description
       type:
         scalar: string
@@ -297,18 +545,257 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.securedmcp.operator.api.v1alpha1.Workload
   map:
     fields:
+    - name: autoscaling
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Autoscaling
+    - name: egress
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Egress
     - name: image
       type:
         scalar: string
     - name: imagePullPolicy
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.PullPolicy
+    - name: imagePullSecrets
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.LocalObjectReference
+          elementRelationship: associative
+          keys:
+          - name
+    - name: logLevel
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.LogLevel
+    - name: podAnnotations
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: podLabels
+      type:
+        map:
+          elementType:
+            scalar: string
     - name: replicas
       type:
         scalar: numeric
     - name: resources
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.Resources
+    - name: scheduling
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Scheduling
+- name: io.k8s.api.core.v1.Affinity
+  map:
+    fields:
+    - name: nodeAffinity
+      type:
+        namedType: io.k8s.api.core.v1.NodeAffinity
+    - name: podAffinity
+      type:
+        namedType: io.k8s.api.core.v1.PodAffinity
+    - name: podAntiAffinity
+      type:
+        namedType: io.k8s.api.core.v1.PodAntiAffinity
+- name: io.k8s.api.core.v1.LocalObjectReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.NodeAffinity
+  map:
+    fields:
+    - name: preferredDuringSchedulingIgnoredDuringExecution
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.PreferredSchedulingTerm
+          elementRelationship: atomic
+    - name: requiredDuringSchedulingIgnoredDuringExecution
+      type:
+        namedType: io.k8s.api.core.v1.NodeSelector
+- name: io.k8s.api.core.v1.NodeInclusionPolicy
+  scalar: string
+- name: io.k8s.api.core.v1.NodeSelector
+  map:
+    fields:
+    - name: nodeSelectorTerms
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.NodeSelectorTerm
+          elementRelationship: atomic
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.NodeSelectorOperator
+  scalar: string
+- name: io.k8s.api.core.v1.NodeSelectorRequirement
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: io.k8s.api.core.v1.NodeSelectorOperator
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+- name: io.k8s.api.core.v1.NodeSelectorTerm
+  map:
+    fields:
+    - name: matchExpressions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.NodeSelectorRequirement
+          elementRelationship: atomic
+    - name: matchFields
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.NodeSelectorRequirement
+          elementRelationship: atomic
+    elementRelationship: atomic
+- name: io.k8s.api.core.v1.PodAffinity
+  map:
+    fields:
+    - name: preferredDuringSchedulingIgnoredDuringExecution
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.WeightedPodAffinityTerm
+          elementRelationship: atomic
+    - name: requiredDuringSchedulingIgnoredDuringExecution
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.PodAffinityTerm
+          elementRelationship: atomic
+- name: io.k8s.api.core.v1.PodAffinityTerm
+  map:
+    fields:
+    - name: labelSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: matchLabelKeys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: mismatchLabelKeys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: namespaceSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: namespaces
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: topologyKey
+      type:
+        scalar: string
+- name: io.k8s.api.core.v1.PodAntiAffinity
+  map:
+    fields:
+    - name: preferredDuringSchedulingIgnoredDuringExecution
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.WeightedPodAffinityTerm
+          elementRelationship: atomic
+    - name: requiredDuringSchedulingIgnoredDuringExecution
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.api.core.v1.PodAffinityTerm
+          elementRelationship: atomic
+- name: io.k8s.api.core.v1.PreferredSchedulingTerm
+  map:
+    fields:
+    - name: preference
+      type:
+        namedType: io.k8s.api.core.v1.NodeSelectorTerm
+    - name: weight
+      type:
+        scalar: numeric
+- name: io.k8s.api.core.v1.TaintEffect
+  scalar: string
+- name: io.k8s.api.core.v1.Toleration
+  map:
+    fields:
+    - name: effect
+      type:
+        namedType: io.k8s.api.core.v1.TaintEffect
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: io.k8s.api.core.v1.TolerationOperator
+    - name: tolerationSeconds
+      type:
+        scalar: numeric
+    - name: value
+      type:
+        scalar: string
+- name: io.k8s.api.core.v1.TolerationOperator
+  scalar: string
+- name: io.k8s.api.core.v1.TopologySpreadConstraint
+  map:
+    fields:
+    - name: labelSelector
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+    - name: matchLabelKeys
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: maxSkew
+      type:
+        scalar: numeric
+    - name: minDomains
+      type:
+        scalar: numeric
+    - name: nodeAffinityPolicy
+      type:
+        namedType: io.k8s.api.core.v1.NodeInclusionPolicy
+    - name: nodeTaintsPolicy
+      type:
+        namedType: io.k8s.api.core.v1.NodeInclusionPolicy
+    - name: topologyKey
+      type:
+        scalar: string
+    - name: whenUnsatisfiable
+      type:
+        namedType: io.k8s.api.core.v1.UnsatisfiableConstraintAction
+- name: io.k8s.api.core.v1.UnsatisfiableConstraintAction
+  scalar: string
+- name: io.k8s.api.core.v1.WeightedPodAffinityTerm
+  map:
+    fields:
+    - name: podAffinityTerm
+      type:
+        namedType: io.k8s.api.core.v1.PodAffinityTerm
+    - name: weight
+      type:
+        scalar: numeric
 - name: io.k8s.apimachinery.pkg.api.resource.Quantity
   scalar: untyped
   list:
@@ -354,6 +841,38 @@ var schemaYAML = typed.YAMLObject(`types:
         elementType:
           namedType: __untyped_deduced_
         elementRelationship: separable
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector
+  map:
+    fields:
+    - name: matchExpressions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement
+          elementRelationship: atomic
+    - name: matchLabels
+      type:
+        map:
+          elementType:
+            scalar: string
+    elementRelationship: atomic
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorOperator
+  scalar: string
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorRequirement
+  map:
+    fields:
+    - name: key
+      type:
+        scalar: string
+    - name: operator
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelectorOperator
+    - name: values
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.ManagedFieldsEntry
   map:
     fields:

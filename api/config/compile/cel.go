@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/google/cel-go/cel"
@@ -49,7 +50,7 @@ func newProgram(env *cel.Env, text string) (cel.Program, error) {
 	}
 	ast, issues := env.Compile(text)
 	if issues.Err() != nil {
-		return nil, fmt.Errorf("does not compile: %w", issues.Err())
+		return nil, fmt.Errorf("does not compile: %s", describe(issues))
 	}
 	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("is of type %s; want bool", t)
@@ -59,6 +60,15 @@ func newProgram(env *cel.Env, text string) (cel.Program, error) {
 		return nil, fmt.Errorf("does not compile: %w", err)
 	}
 	return program, nil
+}
+
+// describe says in one line where in an expression what is wrong.
+func describe(issues *cel.Issues) string {
+	var lines []string
+	for _, e := range issues.Errors() {
+		lines = append(lines, fmt.Sprintf("line %d, column %d: %s", e.Location.Line(), e.Location.Column()+1, e.Message))
+	}
+	return strings.Join(lines, "; ")
 }
 
 // True tells whether the expression is true of the claims, which are what

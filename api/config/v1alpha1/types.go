@@ -20,6 +20,10 @@ const (
 	DefaultClockSkewSeconds = 30
 	// MaxClockSkewSeconds bounds ClockSkewSeconds: more would be a lifetime.
 	MaxClockSkewSeconds = 300
+	// DefaultStaleKeysSeconds is how long known keys outlive an issuer: a day.
+	DefaultStaleKeysSeconds = 86_400
+	// MaxStaleKeysSeconds bounds StaleKeysSeconds: a week.
+	MaxStaleKeysSeconds = 604_800
 	// DefaultIntrospectionCacheSeconds is how long an answer is believed.
 	DefaultIntrospectionCacheSeconds = 30
 	// MaxIntrospectionCacheSeconds bounds how late a revocation may be noticed.
@@ -28,6 +32,8 @@ const (
 	DefaultRequestBytes = 1 << 20
 	// DefaultResponseBytes is 4 MiB.
 	DefaultResponseBytes = 4 << 20
+	// DefaultRatePeriodSeconds is the period of a rate limit that names none.
+	DefaultRatePeriodSeconds = 60
 	// DefaultConcurrentRequests bounds the requests that are worked on at once.
 	DefaultConcurrentRequests = 1024
 )
@@ -65,6 +71,10 @@ const (
 func AllAlgorithms() []string {
 	return []string{"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}
 }
+
+// DefaultScopeClaims are the claims that scopes are read from unless
+// Tokens.ScopeClaims says otherwise.
+func DefaultScopeClaims() []string { return []string{"scope", "scp"} }
 
 // RuntimeConfig is everything that one runtime enforces.
 type RuntimeConfig struct {
@@ -137,6 +147,10 @@ type Tokens struct {
 	ScopeClaims []string `json:"scopeClaims,omitempty"`
 	// ClockSkewSeconds is how far the issuer's clock may be off; nil means 30.
 	ClockSkewSeconds *int `json:"clockSkewSeconds,omitempty"`
+	// StaleKeysSeconds is how long known keys stay in use after they were last
+	// fetched, while the issuer cannot be reached; 0 means 86400. They are fetched
+	// every five minutes, so less than that refuses tokens between two fetches.
+	StaleKeysSeconds int `json:"staleKeysSeconds,omitempty"`
 	// DPoP says whether tokens that are bound to a key (cnf.jkt) are accepted with
 	// a proof of it (RFC 9449): DPoPDisabled (also ""): no bound token is;
 	// DPoPOptional: beside bearer tokens; DPoPRequired: no bearer token is.
@@ -256,7 +270,7 @@ type HTTPTool struct {
 type RateLimit struct {
 	// Requests are allowed in a period, evenly.
 	Requests int `json:"requests"`
-	// PeriodSeconds is the period. Default 60.
+	// PeriodSeconds is the period. 0 means DefaultRatePeriodSeconds.
 	PeriodSeconds int `json:"periodSeconds,omitempty"`
 	// Burst are allowed at once. Default Requests.
 	Burst int `json:"burst,omitempty"`
@@ -271,6 +285,9 @@ type Redis struct {
 	Address string `json:"address"`
 	// PasswordFile holds the password; "" means none.
 	PasswordFile string `json:"passwordFile,omitempty"`
-	// TLS asks for TLS with the system's certificate authorities.
+	// TLS asks for TLS.
 	TLS bool `json:"tls,omitempty"`
+	// CABundleFile is a PEM file of the certificate authorities that the server's
+	// certificate may chain to, in place of the system's; for TLS only.
+	CABundleFile string `json:"caBundleFile,omitempty"`
 }

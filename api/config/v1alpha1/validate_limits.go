@@ -56,4 +56,7 @@ func validateRateLimit(r *RateLimit, errs *FieldErrors) {
 	if host, port, err := net.SplitHostPort(r.Redis.Address); err != nil || host == "" || port == "" {
 		errs.add("rateLimit.redis.address", "%q: want host:port, for example redis.cache.svc:6379", r.Redis.Address)
 	}
+	if r.Redis.CABundleFile != "" && !r.Redis.TLS {
+		errs.add("rateLimit.redis.caBundleFile", "is for TLS only")
+	}
 }

@@ -8,6 +8,20 @@ import (
 
 func validateTokens(t *Tokens, errs *FieldErrors) {
 	validateIntrospection(t, errs)
+	validateSignatures(t, errs)
+	for i, claim := range t.ScopeClaims {
+		if claim == "" {
+			errs.add(fmt.Sprintf("tokens.scopeClaims[%d]", i), "is empty; want the name of a claim")
+		}
+	}
+	if s := t.ClockSkewSeconds; s != nil && (*s < 0 || *s > MaxClockSkewSeconds) {
+		errs.add("tokens.clockSkewSeconds", "%d: want 0 to %d", *s, MaxClockSkewSeconds)
+	}
+}
+
+// validateSignatures checks what is about tokens that are signed. A field that
+// would be ignored is refused.
+func validateSignatures(t *Tokens, errs *FieldErrors) {
 	if t.JWKSURI != "" {
 		if err := checkURI(t.JWKSURI); err != nil {
 			errs.add("tokens.jwksURI", "%v", err)
@@ -18,13 +32,23 @@ func validateTokens(t *Tokens, errs *FieldErrors) {
 			errs.add(fmt.Sprintf("tokens.algorithms[%d]", i), "%q is not allowed; want some of %s", alg, strings.Join(AllAlgorithms(), ", "))
 		}
 	}
-	for i, claim := range t.ScopeClaims {
-		if claim == "" {
-			errs.add(fmt.Sprintf("tokens.scopeClaims[%d]", i), "is empty; want the name of a claim")
-		}
+	if s := t.StaleKeysSeconds; s < 0 || s > MaxStaleKeysSeconds {
+		errs.add("tokens.staleKeysSeconds", "%d: want 1 to %d, or 0 for the default", s, MaxStaleKeysSeconds)
 	}
-	if s := t.ClockSkewSeconds; s != nil && (*s < 0 || *s > MaxClockSkewSeconds) {
-		errs.add("tokens.clockSkewSeconds", "%d: want 0 to %d", *s, MaxClockSkewSeconds)
+	if t.Type != TokenOpaque {
+		return
+	}
+	for _, field := range []struct {
+		name  string
+		given bool
+	}{
+		{"jwksURI", t.JWKSURI != ""},
+		{"algorithms", len(t.Algorithms) > 0},
+		{"staleKeysSeconds", t.StaleKeysSeconds != 0},
+	} {
+		if field.given {
+			errs.add("tokens."+field.name, "is for tokens.type %s only: opaque tokens have no signature", TokenJWT)
+		}
 	}
 }
 

@@ -27,14 +27,15 @@ const (
 	AnnotationConfigRevision = "securedmcp.dev/config-revision"
 
 	portHTTP    = "http"
+	portHTTPS   = "https"
 	portAdmin   = "admin"
 	httpPort    = 8080
+	httpsPort   = 8443
 	adminPort   = 9090
 	nonRootUser = 65532
 
 	configDir    = "/etc/securedmcp/config"
 	volumeConfig = "config"
-	volumeCA     = "issuer-ca"
 
 	// gracePeriodSeconds is more than the runtime needs to drain.
 	gracePeriodSeconds = 30
@@ -46,12 +47,15 @@ const (
 // Deployment runs the runtime under restricted Pod Security. Its template names
 // the ConfigMap and says nothing of what is in it, so that a new configuration
 // does not restart pods.
-func Deployment(s *v1alpha1.SecuredMCPServer, defaultImage string) *appsv1ac.DeploymentApplyConfiguration {
+//
+// With spec.workload.autoscaling, the number of replicas is the one to start
+// with; see KeepReplicas.
+func Deployment(s *v1alpha1.SecuredMCPServer, p Platform) *appsv1ac.DeploymentApplyConfiguration {
 	return appsv1ac.Deployment(s.Name, s.Namespace).
 		WithLabels(labels(s)).
 		WithOwnerReferences(owner(s)).
 		WithSpec(appsv1ac.DeploymentSpec().
-			WithReplicas(Replicas(s)).
+			WithReplicas(MinReplicas(s)).
 			WithRevisionHistoryLimit(revisionHistory).
 			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(s))).
 			WithStrategy(appsv1ac.DeploymentStrategy().
@@ -60,11 +64,23 @@ func Deployment(s *v1alpha1.SecuredMCPServer, defaultImage string) *appsv1ac.Dep
 					WithMaxSurge(intstr.FromInt32(1)).
 					WithMaxUnavailable(intstr.FromInt32(0)))).
 			WithTemplate(corev1ac.PodTemplateSpec().
-				WithLabels(labels(s)).
-				WithSpec(pod(s, defaultImage))))
+				WithLabels(podLabels(s)).
+				WithAnnotations(s.Spec.Workload.PodAnnotations).
+				WithSpec(pod(s, p))))
 }
 
-// Replicas returns the number of pods that s asks for.
+// KeepReplicas has d, a Deployment that exists and that an autoscaler scales,
+// say about its replicas what we applied last: nothing once the autoscaler has
+// taken the field over, since taking it back would undo what it did, and
+// before that what is there, since giving the field up would reset it to 1.
+func KeepReplicas(d, applied *appsv1ac.DeploymentApplyConfiguration) {
+	d.Spec.Replicas = nil
+	if applied != nil && applied.Spec != nil {
+		d.Spec.Replicas = applied.Spec.Replicas
+	}
+}
+
+// Replicas returns the number of pods that s asks for without an autoscaler.
 func Replicas(s *v1alpha1.SecuredMCPServer) int32 {
 	if r := s.Spec.Workload.Replicas; r != nil {
 		return *r
@@ -72,8 +88,8 @@ func Replicas(s *v1alpha1.SecuredMCPServer) int32 {
 	return DefaultReplicas
 }
 
-func pod(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.PodSpecApplyConfiguration {
-	return corev1ac.PodSpec().
+func pod(s *v1alpha1.SecuredMCPServer, p Platform) *corev1ac.PodSpecApplyConfiguration {
+	spec := corev1ac.PodSpec().
 		WithServiceAccountName(s.Name).
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
@@ -83,27 +99,28 @@ func pod(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.PodSpecApp
 			WithRunAsUser(nonRootUser).
 			WithRunAsGroup(nonRootUser).
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
-		WithTopologySpreadConstraints(corev1ac.TopologySpreadConstraint().
-			WithMaxSkew(1).
-			WithTopologyKey(corev1.LabelHostname).
-			WithWhenUnsatisfiable(corev1.ScheduleAnyway).
-			WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(s)))).
-		WithContainers(container(s, defaultImage)).
+		WithContainers(container(s, p.RuntimeImage)).
 		WithVolumes(volumes(s)...)
+	for _, secret := range s.Spec.Workload.ImagePullSecrets {
+		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(secret.Name))
+	}
+	return schedule(s, spec)
 }
 
 func container(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.ContainerApplyConfiguration {
 	workload := &s.Spec.Workload
 	needs := requirements(workload.Resources)
+	public := publicPort(s)
 	c := corev1ac.Container().
 		WithName(ContainerName).
 		WithImage(cmp.Or(workload.Image, defaultImage)).
 		WithArgs(
 			"--config", configDir+"/"+ConfigKey,
-			"--listen", ":"+strconv.Itoa(httpPort),
+			"--listen", ":"+strconv.Itoa(int(public.container)),
 			"--admin-listen", ":"+strconv.Itoa(adminPort)).
+		WithArgs(tlsArgs(s)...).
 		WithEnv(corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(goMemoryLimit(needs))).
-		WithPorts(port(portHTTP, httpPort), port(portAdmin, adminPort)).
+		WithPorts(port(public.name, public.container), port(portAdmin, adminPort)).
 		WithReadinessProbe(get("/readyz").WithPeriodSeconds(1).WithTimeoutSeconds(2).WithFailureThreshold(3)).
 		WithLivenessProbe(get("/healthz").WithPeriodSeconds(10).WithTimeoutSeconds(5).WithFailureThreshold(3)).
 		WithResources(needs).
@@ -120,6 +137,15 @@ func container(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.Cont
 	return c
 }
 
+// tlsArgs are the flags of a runtime that speaks TLS itself.
+func tlsArgs(s *v1alpha1.SecuredMCPServer) []string {
+	tls := render.PodTLS(&s.Spec)
+	if tls == nil {
+		return nil
+	}
+	return []string{"--tls-cert-file", tls.CertFile, "--tls-key-file", tls.KeyFile, "--tls-min-version", tls.MinVersion}
+}
+
 func port(name string, number int32) *corev1ac.ContainerPortApplyConfiguration {
 	return corev1ac.ContainerPort().WithName(name).WithContainerPort(number).WithProtocol(corev1.ProtocolTCP)
 }
@@ -128,31 +154,40 @@ func get(path string) *corev1ac.ProbeApplyConfiguration {
 	return corev1ac.Probe().WithHTTPGet(corev1ac.HTTPGetAction().WithPath(path).WithPort(intstr.FromString(portAdmin)))
 }
 
-// volumes are mounted as directories: the kubelet never updates single files.
+// volumes are those of the configuration and of what the spec refers to.
 func volumes(s *v1alpha1.SecuredMCPServer) []*corev1ac.VolumeApplyConfiguration {
-	config := corev1ac.Volume().WithName(volumeConfig).
-		WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(s.Name))
-	ref := s.Spec.Tokens.CABundleRef
-	if ref == nil {
-		return []*corev1ac.VolumeApplyConfiguration{config}
+	all := []*corev1ac.VolumeApplyConfiguration{
+		corev1ac.Volume().WithName(volumeConfig).WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(s.Name)),
 	}
-	key := render.CABundleKey(ref)
-	// Not optional: without it the runtime would have nobody to trust.
-	ca := corev1ac.Volume().WithName(volumeCA).
-		WithConfigMap(corev1ac.ConfigMapVolumeSource().
-			WithName(ref.Name).
-			WithOptional(false).
-			WithItems(corev1ac.KeyToPath().WithKey(key).WithPath(key)))
-	return []*corev1ac.VolumeApplyConfiguration{config, ca}
+	for _, ref := range render.References(&s.Spec) {
+		all = append(all, volume(ref))
+	}
+	return all
 }
 
+// volume is not optional: without its files the runtime could not do what the
+// spec says. The kubelet keeps the pod waiting until they exist.
+func volume(ref render.Reference) *corev1ac.VolumeApplyConfiguration {
+	var items []*corev1ac.KeyToPathApplyConfiguration
+	for _, key := range ref.Keys {
+		items = append(items, corev1ac.KeyToPath().WithKey(key).WithPath(key))
+	}
+	v := corev1ac.Volume().WithName(ref.Volume)
+	if ref.Kind == render.KindSecret {
+		return v.WithSecret(corev1ac.SecretVolumeSource().WithSecretName(ref.Name).WithOptional(false).WithItems(items...))
+	}
+	return v.WithConfigMap(corev1ac.ConfigMapVolumeSource().WithName(ref.Name).WithOptional(false).WithItems(items...))
+}
+
+// mounts are of whole directories: the kubelet never updates single files.
 func mounts(s *v1alpha1.SecuredMCPServer) []*corev1ac.VolumeMountApplyConfiguration {
-	mount := func(name, path string) *corev1ac.VolumeMountApplyConfiguration {
-		return corev1ac.VolumeMount().WithName(name).WithMountPath(path).WithReadOnly(true)
+	all := []*corev1ac.VolumeMountApplyConfiguration{mount(volumeConfig, configDir)}
+	for _, ref := range render.References(&s.Spec) {
+		all = append(all, mount(ref.Volume, ref.Dir()))
 	}
-	config := mount(volumeConfig, configDir)
-	if s.Spec.Tokens.CABundleRef == nil {
-		return []*corev1ac.VolumeMountApplyConfiguration{config}
-	}
-	return []*corev1ac.VolumeMountApplyConfiguration{config, mount(volumeCA, render.IssuerCADir)}
+	return all
+}
+
+func mount(name, path string) *corev1ac.VolumeMountApplyConfiguration {
+	return corev1ac.VolumeMount().WithName(name).WithMountPath(path).WithReadOnly(true)
 }

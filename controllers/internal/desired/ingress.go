@@ -1,6 +1,7 @@
 package desired
 
 import (
+	"maps"
 	"net/url"
 	"strings"
 
@@ -31,9 +32,25 @@ func Ingress(s *v1alpha1.SecuredMCPServer) *networkingv1ac.IngressApplyConfigura
 	}
 	return networkingv1ac.Ingress(s.Name, s.Namespace).
 		WithLabels(labels(s)).
-		WithAnnotations(in.Annotations).
+		WithAnnotations(annotations(s)).
 		WithOwnerReferences(owner(s)).
 		WithSpec(spec)
+}
+
+// annotationBackendProtocol has ingress-nginx speak TLS to the pods. Others go by
+// the name, the number or the appProtocol of the Service's port.
+const annotationBackendProtocol = "nginx.ingress.kubernetes.io/backend-protocol"
+
+// annotations are those that were asked for and, unless it is among them, the
+// protocol that pods with TLS speak.
+func annotations(s *v1alpha1.SecuredMCPServer) map[string]string {
+	given := s.Spec.Exposure.Ingress.Annotations
+	if s.Spec.Exposure.TLS == nil {
+		return given
+	}
+	all := map[string]string{annotationBackendProtocol: "HTTPS"}
+	maps.Copy(all, given)
+	return all
 }
 
 func exactly(s *v1alpha1.SecuredMCPServer, path string) *networkingv1ac.HTTPIngressPathApplyConfiguration {
@@ -43,7 +60,7 @@ func exactly(s *v1alpha1.SecuredMCPServer, path string) *networkingv1ac.HTTPIngr
 		WithBackend(networkingv1ac.IngressBackend().
 			WithService(networkingv1ac.IngressServiceBackend().
 				WithName(s.Name).
-				WithPort(networkingv1ac.ServiceBackendPort().WithName(portHTTP))))
+				WithPort(networkingv1ac.ServiceBackendPort().WithName(publicPort(s).name))))
 }
 
 // endpoint returns host, in the lower case and without the port that Ingress

@@ -8,12 +8,10 @@ import (
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
-// ServicePort is the port of the Service.
-const ServicePort = 80
-
 // Service has the public port alone; the admin port is for the kubelet and the
 // operator, who ask pods directly.
 func Service(s *v1alpha1.SecuredMCPServer) *corev1ac.ServiceApplyConfiguration {
+	public := publicPort(s)
 	return corev1ac.Service(s.Name, s.Namespace).
 		WithLabels(labels(s)).
 		WithOwnerReferences(owner(s)).
@@ -21,9 +19,25 @@ func Service(s *v1alpha1.SecuredMCPServer) *corev1ac.ServiceApplyConfiguration {
 			WithType(corev1.ServiceTypeClusterIP).
 			WithSelector(Selector(s)).
 			WithPorts(corev1ac.ServicePort().
-				WithName(portHTTP).
+				WithName(public.name).
 				WithProtocol(corev1.ProtocolTCP).
-				WithAppProtocol("http").
-				WithPort(ServicePort).
-				WithTargetPort(intstr.FromString(portHTTP))))
+				WithAppProtocol(public.name).
+				WithPort(public.service).
+				WithTargetPort(intstr.FromString(public.name))))
+}
+
+// listener is the public port: of the container, and of the Service.
+type listener struct {
+	// name is that of the port and also the protocol that it speaks.
+	name               string
+	container, service int32
+}
+
+// publicPort returns another port for TLS, so that while pods are replaced nobody
+// is sent to one that does not speak the protocol.
+func publicPort(s *v1alpha1.SecuredMCPServer) listener {
+	if s.Spec.Exposure.TLS != nil {
+		return listener{portHTTPS, httpsPort, 443}
+	}
+	return listener{portHTTP, httpPort, 80}
 }

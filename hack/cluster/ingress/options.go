@@ -2,6 +2,7 @@ package ingress
 
 import (
 	"regexp"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 )
@@ -13,13 +14,17 @@ type options struct {
 	SendTimeout string
 	Buffering   string
 	SSLRedirect bool
+	// BackendScheme is http or https. As with ingress-nginx, the certificate of the pods is not checked unless that is
+	// asked for, which is not understood here.
+	BackendScheme string
 }
 
 var (
-	size    = regexp.MustCompile(`^[0-9]{1,9}[kKmMgG]?$`)
-	seconds = regexp.MustCompile(`^[0-9]{1,9}$`)
-	onOff   = regexp.MustCompile(`^(on|off)$`)
-	boolean = regexp.MustCompile(`^(true|false)$`)
+	size     = regexp.MustCompile(`^[0-9]{1,9}[kKmMgG]?$`)
+	seconds  = regexp.MustCompile(`^[0-9]{1,9}$`)
+	onOff    = regexp.MustCompile(`^(on|off)$`)
+	boolean  = regexp.MustCompile(`^(true|false)$`)
+	protocol = regexp.MustCompile(`^(?i)https?$`)
 )
 
 // optionsOf takes a value only if it is well-formed: it goes into the configuration as it is.
@@ -35,7 +40,8 @@ func optionsOf(ing *networkingv1.Ingress) options {
 		ReadTimeout: get("proxy-read-timeout", "60", seconds) + "s",
 		SendTimeout: get("proxy-send-timeout", "60", seconds) + "s",
 		// nginx's own default, and the harder one for event streams: they must ask for X-Accel-Buffering: no.
-		Buffering:   get("proxy-buffering", "on", onOff),
-		SSLRedirect: get("ssl-redirect", "true", boolean) == "true",
+		Buffering:     get("proxy-buffering", "on", onOff),
+		SSLRedirect:   get("ssl-redirect", "true", boolean) == "true",
+		BackendScheme: strings.ToLower(get("backend-protocol", "http", protocol)),
 	}
 }

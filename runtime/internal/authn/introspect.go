@@ -10,6 +10,9 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
 
 const (
@@ -104,7 +107,7 @@ func (i *introspector) readSigned(ctx context.Context, token string) (claims, er
 	if refusal != nil {
 		return nil, fmt.Errorf("the signed introspection answer: %w", refusal)
 	}
-	set := i.keys.set()
+	set := i.keys.set(config.DefaultStaleKeysSeconds * time.Second)
 	if set == nil {
 		return nil, errors.New("the issuer's keys are too old and cannot be fetched")
 	}

@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
 
 // KeysConfig says where verification keys come from and how long they last.
@@ -25,9 +28,6 @@ type KeysConfig struct {
 	// removed key is still accepted while the issuer can be reached. Default 5
 	// minutes.
 	Refresh time.Duration
-	// MaxStale is how long known keys outlive an issuer that cannot be
-	// reached. Default 24 hours.
-	MaxStale time.Duration
 	// Observer is told of each fetch; may be nil.
 	Observer KeysObserver
 	// Logger must not be nil.
@@ -40,9 +40,8 @@ type KeysObserver interface {
 }
 
 const (
-	defaultRefresh  = 5 * time.Minute
-	defaultMaxStale = 24 * time.Hour
-	minRetry        = 5 * time.Second
+	defaultRefresh = 5 * time.Minute
+	minRetry       = 5 * time.Second
 	// Tokens with unknown keys may cause this many fetches at once and then
 	// one every refetchEvery, however many such tokens there are.
 	refetchBurst = 3
@@ -76,9 +75,6 @@ func NewKeys(ctx context.Context, cfg KeysConfig) (*Keys, error) {
 	if cfg.Refresh == 0 {
 		cfg.Refresh = defaultRefresh
 	}
-	if cfg.MaxStale == 0 {
-		cfg.MaxStale = defaultMaxStale
-	}
 	k := &Keys{
 		cfg:    cfg,
 		budget: rate.NewLimiter(rate.Every(refetchEvery), refetchBurst),
@@ -104,12 +100,18 @@ func (k *Keys) Age() time.Duration {
 	return time.Since(time.Unix(0, k.fetched.Load()))
 }
 
-// set returns the current keys, or nil when they are too old to be believed.
-func (k *Keys) set() *keySet {
-	if k.Age() > k.cfg.MaxStale {
+// set returns the current keys, or nil when they were fetched longer ago than
+// maxStale, which the configurations that share the keys may differ in.
+func (k *Keys) set(maxStale time.Duration) *keySet {
+	if k.Age() > maxStale {
 		return nil
 	}
 	return k.current.Load()
+}
+
+// maxStale is how long t believes known keys while the issuer cannot be reached.
+func maxStale(t *config.Tokens) time.Duration {
+	return time.Duration(cmp.Or(t.StaleKeysSeconds, config.DefaultStaleKeysSeconds)) * time.Second
 }
 
 func (k *Keys) refresh(ctx context.Context) {
@@ -181,17 +183,18 @@ func (k *Keys) observe(err error) {
 
 // refetchUnknown fetches the keys because a token names one that is not known.
 // All callers of one moment share one fetch, and the budget bounds how many
-// there are. It returns the newest keys either way.
+// there are. It returns the newest keys either way; that they are not too old has
+// been seen before.
 func (k *Keys) refetchUnknown(ctx context.Context) *keySet {
 	r := k.join(ctx)
 	if r == nil {
-		return k.set()
+		return k.current.Load()
 	}
 	select {
 	case <-r.done:
 	case <-ctx.Done():
 	}
-	return k.set()
+	return k.current.Load()
 }
 
 // join returns the fetch under way, or starts one if the budget allows.

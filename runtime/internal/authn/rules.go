@@ -9,8 +9,6 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/policy"
 )
 
-var defaultScopeClaims = []string{"scope", "scp"}
-
 // rules judge what a token says, once it is known that the issuer said it.
 type rules struct {
 	issuer      string
@@ -24,7 +22,7 @@ type rules struct {
 func newRules(c *config.RuntimeConfig, p *policy.Policy) *rules {
 	r := &rules{issuer: c.Issuer, audience: c.Audience, scopeClaims: c.Tokens.ScopeClaims, policy: p, revocation: c.Revocation, dpop: c.Tokens.DPoPEnabled()}
 	if len(r.scopeClaims) == 0 {
-		r.scopeClaims = defaultScopeClaims
+		r.scopeClaims = config.DefaultScopeClaims()
 	}
 	return r
 }

@@ -45,17 +45,18 @@ type Verifier struct {
 	cfg     VerifierConfig
 	rules   *rules
 	allowed []string // algorithms; empty means all
+	stale   time.Duration
 	cache   cache
 }
 
 // NewVerifier returns a Verifier with an empty memory.
 func NewVerifier(cfg VerifierConfig) *Verifier {
-	return &Verifier{cfg: cfg, rules: newRules(cfg.Runtime, cfg.Policy), allowed: cfg.Runtime.Tokens.Algorithms}
+	return &Verifier{cfg: cfg, rules: newRules(cfg.Runtime, cfg.Policy), allowed: cfg.Runtime.Tokens.Algorithms, stale: maxStale(&cfg.Runtime.Tokens)}
 }
 
 // Verify returns whom the token speaks for. Its errors are *Error.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
-	set := v.cfg.Keys.set()
+	set := v.cfg.Keys.set(v.stale)
 	if set == nil {
 		return nil, refuse(Unavailable, "the issuer's keys are too old and cannot be fetched")
 	}

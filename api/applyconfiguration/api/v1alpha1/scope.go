@@ -17,6 +17,10 @@ type ScopeApplyConfiguration struct {
 	// implies lists narrower scopes, by the names they are declared with, that a holder of this one has too, and those that they imply
 	// in turn. Default: none.
 	Implies []string `json:"implies,omitempty"`
+	// grantedBy is a CEL expression over claims, the members of the access token, for example 'billing-admins' in claims.groups. A token
+	// for which it is true holds the scope without naming it: for clients that cannot ask for scopes of one's own. False grants nothing, and
+	// so does an expression that fails, over a claim that is missing for example. One that does not compile is InvalidSpec. Default: none.
+	GrantedBy *string `json:"grantedBy,omitempty"`
 }
 
 // ScopeApplyConfiguration constructs a declarative configuration of the Scope type for use with
@@ -48,5 +52,13 @@ func (b *ScopeApplyConfiguration) WithImplies(values ...string) *ScopeApplyConfi
 	for i := range values {
 		b.Implies = append(b.Implies, values[i])
 	}
+	return b
+}
+
+// WithGrantedBy sets the GrantedBy field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the GrantedBy field is set to the value of the last call.
+func (b *ScopeApplyConfiguration) WithGrantedBy(value string) *ScopeApplyConfiguration {
+	b.GrantedBy = &value
 	return b
 }

@@ -35,6 +35,17 @@ type SecuredMCPServerSpecApplyConfiguration struct {
 	RequiredScopes []string `json:"requiredScopes,omitempty"`
 	// tokens says how access tokens are verified. Default: keys discovered from the issuer, whose certificate the system's roots vouch for.
 	Tokens *TokensApplyConfiguration `json:"tokens,omitempty"`
+	// authentication is what the token of every request has to say about the user's login (RFC 9470); tools can ask for more. Default: nothing.
+	Authentication *AuthenticationApplyConfiguration `json:"authentication,omitempty"`
+	// revocation refuses access tokens before they expire: the lever for an incident. Default: none.
+	Revocation *RevocationApplyConfiguration `json:"revocation,omitempty"`
+	// allowedOrigins are the origins (RFC 6454) that web pages may call from, beside that of resource, as browsers send them in Origin: scheme,
+	// host and port, in lower case, without a default port. A request with any other Origin is answered 403. Default: none.
+	AllowedOrigins []string `json:"allowedOrigins,omitempty"`
+	// rateLimit bounds how often one caller, a subject by way of a client, may ask. Default: as often as it likes.
+	RateLimit *RateLimitApplyConfiguration `json:"rateLimit,omitempty"`
+	// limits bound what requests may cost. Default: as its fields say.
+	Limits *LimitsApplyConfiguration `json:"limits,omitempty"`
 	// upstreams are the services that tools are made of. Default: none.
 	Upstreams []UpstreamApplyConfiguration `json:"upstreams,omitempty"`
 	// tools are all that can be called. What is not declared here is not callable. Default: none.
@@ -111,6 +122,48 @@ func (b *SecuredMCPServerSpecApplyConfiguration) WithRequiredScopes(values ...st
 // If called multiple times, the Tokens field is set to the value of the last call.
 func (b *SecuredMCPServerSpecApplyConfiguration) WithTokens(value *TokensApplyConfiguration) *SecuredMCPServerSpecApplyConfiguration {
 	b.Tokens = value
+	return b
+}
+
+// WithAuthentication sets the Authentication field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Authentication field is set to the value of the last call.
+func (b *SecuredMCPServerSpecApplyConfiguration) WithAuthentication(value *AuthenticationApplyConfiguration) *SecuredMCPServerSpecApplyConfiguration {
+	b.Authentication = value
+	return b
+}
+
+// WithRevocation sets the Revocation field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Revocation field is set to the value of the last call.
+func (b *SecuredMCPServerSpecApplyConfiguration) WithRevocation(value *RevocationApplyConfiguration) *SecuredMCPServerSpecApplyConfiguration {
+	b.Revocation = value
+	return b
+}
+
+// WithAllowedOrigins adds the given value to the AllowedOrigins field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the AllowedOrigins field.
+func (b *SecuredMCPServerSpecApplyConfiguration) WithAllowedOrigins(values ...string) *SecuredMCPServerSpecApplyConfiguration {
+	for i := range values {
+		b.AllowedOrigins = append(b.AllowedOrigins, values[i])
+	}
+	return b
+}
+
+// WithRateLimit sets the RateLimit field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RateLimit field is set to the value of the last call.
+func (b *SecuredMCPServerSpecApplyConfiguration) WithRateLimit(value *RateLimitApplyConfiguration) *SecuredMCPServerSpecApplyConfiguration {
+	b.RateLimit = value
+	return b
+}
+
+// WithLimits sets the Limits field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Limits field is set to the value of the last call.
+func (b *SecuredMCPServerSpecApplyConfiguration) WithLimits(value *LimitsApplyConfiguration) *SecuredMCPServerSpecApplyConfiguration {
+	b.Limits = value
 	return b
 }
 

@@ -4,11 +4,43 @@
 
 package v1alpha1
 
+import (
+	apiv1alpha1 "github.com/securedmcp/operator/api/v1alpha1"
+)
+
 // TokensApplyConfiguration represents a declarative configuration of the Tokens type for use
 // with apply.
 //
 // Tokens says how access tokens are verified.
 type TokensApplyConfiguration struct {
+	// type is JWT, for tokens that are verified with the issuer's keys (RFC 7519, RFC 9068), or Opaque, for tokens that the issuer is asked
+	// about (RFC 7662), as introspection says. Default: JWT.
+	Type *apiv1alpha1.TokenType `json:"type,omitempty"`
+	// jwksURI is where the issuer's keys are (RFC 7517): https (http for loopback hosts only), no user information, query or
+	// fragment. For type JWT. Default: where the issuer's metadata says.
+	JWKSURI *string `json:"jwksURI,omitempty"`
+	// algorithms are the JWS algorithms (RFC 7518) that access tokens may be signed with. For type JWT. Default: all that there are to choose
+	// from, which are the asymmetric ones; none and HMAC are never accepted (RFC 8725).
+	Algorithms []apiv1alpha1.SigningAlgorithm `json:"algorithms,omitempty"`
+	// scopeClaims are the claims that scopes are read from, in this order: the first that a token has counts, a string of names separated by
+	// spaces or a list of names. Default: scope, scp.
+	ScopeClaims []string `json:"scopeClaims,omitempty"`
+	// clockSkewSeconds is how far the issuer's clock may be off, in seconds. It is granted to exp, nbf and iat, and to the age of a login.
+	// Default: 30.
+	ClockSkewSeconds *int32 `json:"clockSkewSeconds,omitempty"`
+	// staleKeysSeconds is how long, in seconds since they were last fetched, known keys stay in use while the issuer cannot be reached. After that
+	// every request is answered 503 until it can. Keys are fetched every five minutes. For type JWT. Default: 86400, a day.
+	StaleKeysSeconds *int32 `json:"staleKeysSeconds,omitempty"`
+	// dpop says whether access tokens that are bound to a key (RFC 9449) are accepted: Disabled, such tokens are refused; Optional, with a
+	// proof of the key, beside bearer tokens; Required, with a proof, and no bearer token is. Replicas remember used proofs together when
+	// spec.rateLimit.redis is set, and each on its own otherwise. Default: Disabled.
+	DPoP *apiv1alpha1.DPoPMode `json:"dpop,omitempty"`
+	// dpopNonce says whether proofs need a nonce that this server gave out (RFC 9449 section 9): Disabled or Required, which needs
+	// spec.rateLimit.redis, since a nonce of one replica comes back to another. Default: Disabled.
+	DPoPNonce *apiv1alpha1.DPoPNonceMode `json:"dpopNonce,omitempty"`
+	// introspection is how the issuer is asked about opaque tokens (RFC 7662), at the introspection_endpoint of its metadata. Required for
+	// type Opaque, and for no other.
+	Introspection *IntrospectionApplyConfiguration `json:"introspection,omitempty"`
 	// caBundleRef names a ConfigMap key with the PEM certificates that the issuer's certificate may chain to, in place of the system's roots.
 	// For issuers with a private certificate authority. The pods wait until it exists. Default: the system's roots.
 	CABundleRef *ConfigMapKeyRefApplyConfiguration `json:"caBundleRef,omitempty"`
@@ -18,6 +50,82 @@ type TokensApplyConfiguration struct {
 // apply.
 func Tokens() *TokensApplyConfiguration {
 	return &TokensApplyConfiguration{}
+}
+
+// WithType sets the Type field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Type field is set to the value of the last call.
+func (b *TokensApplyConfiguration) WithType(value apiv1alpha1.TokenType) *TokensApplyConfiguration {
+	b.Type = &value
+	return b
+}
+
+// WithJWKSURI sets the JWKSURI field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the JWKSURI field is set to the value of the last call.
+func (b *TokensApplyConfiguration) WithJWKSURI(value string) *TokensApplyConfiguration {
+	b.JWKSURI = &value
+	return b
+}
+
+// WithAlgorithms adds the given value to the Algorithms field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Algorithms field.
+func (b *TokensApplyConfiguration) WithAlgorithms(values ...apiv1alpha1.SigningAlgorithm) *TokensApplyConfiguration {
+	for i := range values {
+		b.Algorithms = append(b.Algorithms, values[i])
+	}
+	return b
+}
+
+// WithScopeClaims adds the given value to the ScopeClaims field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ScopeClaims field.
+func (b *TokensApplyConfiguration) WithScopeClaims(values ...string) *TokensApplyConfiguration {
+	for i := range values {
+		b.ScopeClaims = append(b.ScopeClaims, values[i])
+	}
+	return b
+}
+
+// WithClockSkewSeconds sets the ClockSkewSeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the ClockSkewSeconds field is set to the value of the last call.
+func (b *TokensApplyConfiguration) WithClockSkewSeconds(value int32) *TokensApplyConfiguration {
+	b.ClockSkewSeconds = &value
+	return b
+}
+
+// WithStaleKeysSeconds sets the StaleKeysSeconds field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the StaleKeysSeconds field is set to the value of the last call.
+func (b *TokensApplyConfiguration) WithStaleKeysSeconds(value int32) *TokensApplyConfiguration {
+	b.StaleKeysSeconds = &value
+	return b
+}
+
+// WithDPoP sets the DPoP field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DPoP field is set to the value of the last call.
+func (b *TokensApplyConfiguration) WithDPoP(value apiv1alpha1.DPoPMode) *TokensApplyConfiguration {
+	b.DPoP = &value
+	return b
+}
+
+// WithDPoPNonce sets the DPoPNonce field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DPoPNonce field is set to the value of the last call.
+func (b *TokensApplyConfiguration) WithDPoPNonce(value apiv1alpha1.DPoPNonceMode) *TokensApplyConfiguration {
+	b.DPoPNonce = &value
+	return b
+}
+
+// WithIntrospection sets the Introspection field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Introspection field is set to the value of the last call.
+func (b *TokensApplyConfiguration) WithIntrospection(value *IntrospectionApplyConfiguration) *TokensApplyConfiguration {
+	b.Introspection = value
+	return b
 }
 
 // WithCABundleRef sets the CABundleRef field in the declarative configuration to the given value

@@ -24,6 +24,9 @@ type ToolApplyConfiguration struct {
 	// scopes are all needed to call the tool, beside spec.requiredScopes. Each is the name of a declared scope. A caller who lacks one gets
 	// 403 with the scopes to ask for. Default: none.
 	Scopes []string `json:"scopes,omitempty"`
+	// authentication is what the token of a call has to say about the user's login, beside what spec.authentication asks for: contexts that both
+	// accept, and the shorter age. Default: nothing.
+	Authentication *AuthenticationApplyConfiguration `json:"authentication,omitempty"`
 	// inputSchema is the JSON Schema (2020-12) of the arguments, with root type object. It is kept as is, shown to clients, and every call
 	// is checked against it. One field manager owns it whole.
 	InputSchema *runtime.RawExtension `json:"inputSchema,omitempty"`
@@ -78,6 +81,14 @@ func (b *ToolApplyConfiguration) WithScopes(values ...string) *ToolApplyConfigur
 	for i := range values {
 		b.Scopes = append(b.Scopes, values[i])
 	}
+	return b
+}
+
+// WithAuthentication sets the Authentication field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Authentication field is set to the value of the last call.
+func (b *ToolApplyConfiguration) WithAuthentication(value *AuthenticationApplyConfiguration) *ToolApplyConfiguration {
+	b.Authentication = value
 	return b
 }
 

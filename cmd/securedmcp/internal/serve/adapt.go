@@ -26,7 +26,7 @@ type change struct {
 // adapt returns a copy of server as it can be served here, and every change.
 func (l local) adapt(server *v1alpha1.SecuredMCPServer) (*v1alpha1.SecuredMCPServer, []change, error) {
 	server = server.DeepCopy()
-	changes := slices.Concat(l.adaptIssuer(&server.Spec), l.adaptResource(&server.Spec))
+	changes := slices.Concat(l.adaptIssuer(&server.Spec), l.adaptResource(&server.Spec), l.adaptTLS(&server.Spec))
 	more, err := l.adaptUpstreams(&server.Spec)
 	return server, append(changes, more...), err
 }
@@ -37,10 +37,7 @@ func (l local) adaptIssuer(spec *v1alpha1.SecuredMCPServerSpec) []change {
 	}
 	changes := []change{{"issuer", l.issuer, spec.Issuer, "the development authorization server (--dev-issuer)"}}
 	spec.Issuer = l.issuer
-	if spec.Tokens.CABundleRef != nil {
-		changes = append(changes, change{"tokens.caBundleRef", "none", spec.Tokens.CABundleRef.Name, "the development authorization server speaks plain http"})
-		spec.Tokens.CABundleRef = nil
-	}
+	changes = append(changes, adaptTokens(&spec.Tokens)...)
 	return changes
 }
 
@@ -61,6 +58,17 @@ func (l local) adaptResource(spec *v1alpha1.SecuredMCPServerSpec) []change {
 	}
 	spec.Resource = resource
 	return changes
+}
+
+// adaptTLS has plain http where the resource is http, and where the issuer moved
+// here: then nobody needs a certificate to try the manifest out.
+func (l local) adaptTLS(spec *v1alpha1.SecuredMCPServerSpec) []change {
+	if spec.Exposure.TLS == nil || l.issuer == "" && !strings.HasPrefix(strings.ToLower(spec.Resource), "http:") {
+		return nil
+	}
+	name := spec.Exposure.TLS.SecretName
+	spec.Exposure.TLS = nil
+	return []change{{"exposure.tls", "none", name, "plain http is served here"}}
 }
 
 func pathOf(resource string) string {

@@ -92,6 +92,68 @@ func TestWhatIsReplacedHere(t *testing.T) {
 	}
 }
 
+// What only the real issuer's tokens could meet is changed with it.
+func TestTokensOfADevelopmentIssuer(t *testing.T) {
+	ref := &v1alpha1.SecretKeyRef{Name: "client", Key: "secret"}
+	for name, tc := range map[string]struct {
+		tokens, want v1alpha1.Tokens
+		changes      []string
+	}{
+		"nothing to change": {
+			v1alpha1.Tokens{Type: v1alpha1.TokenTypeJWT, Algorithms: []v1alpha1.SigningAlgorithm{"RS256", "ES256"}, ScopeClaims: []string{"scp", "scope"}, DPoP: v1alpha1.DPoPRequired},
+			v1alpha1.Tokens{Type: v1alpha1.TokenTypeJWT, Algorithms: []v1alpha1.SigningAlgorithm{"RS256", "ES256"}, ScopeClaims: []string{"scp", "scope"}, DPoP: v1alpha1.DPoPRequired},
+			nil,
+		},
+		"opaque tokens": {
+			v1alpha1.Tokens{Type: v1alpha1.TokenTypeOpaque, Introspection: &v1alpha1.Introspection{ClientID: "mcp", ClientSecretRef: ref}},
+			v1alpha1.Tokens{Type: v1alpha1.TokenTypeJWT},
+			[]string{"tokens.type"},
+		},
+		"other keys, algorithms and claims": {
+			v1alpha1.Tokens{JWKSURI: "https://auth.example.com/jwks", Algorithms: []v1alpha1.SigningAlgorithm{"RS256"}, ScopeClaims: []string{"permissions"}},
+			v1alpha1.Tokens{Algorithms: []v1alpha1.SigningAlgorithm{"ES256"}},
+			[]string{"tokens.jwksURI", "tokens.algorithms", "tokens.scopeClaims"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var changes []string
+			for _, c := range adaptTokens(&tc.tokens) {
+				changes = append(changes, c.field)
+			}
+			if diff := cmp.Diff(tc.want, tc.tokens); diff != "" {
+				t.Errorf("tokens (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(tc.changes, changes); diff != "" {
+				t.Errorf("changes (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestTLSOfPodsIsServedWhereTheResourceIsHTTPS(t *testing.T) {
+	const base, dev = "http://127.0.0.1:8080", "http://127.0.0.1:9000"
+	for name, tc := range map[string]struct {
+		local local
+		kept  bool
+	}{
+		"nothing is asked":                       {local{base: base}, true},
+		"a development issuer":                   {local{base: base, issuer: dev}, false},
+		"a development issuer, and https":        {local{base: base, issuer: dev, resource: "https://tunnel.example/x"}, false},
+		"the resource moves to http":             {local{base: base, resource: base + "/x"}, false},
+		"the resource moves to another of https": {local{base: base, resource: "https://other.example.com/x"}, true},
+	} {
+		server := &v1alpha1.SecuredMCPServer{Spec: manifestSpec()}
+		server.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls"}
+		adapted, _, err := tc.local.adapt(server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := adapted.Spec.Exposure.TLS != nil; got != tc.kept {
+			t.Errorf("%s: TLS is served: %v, want %v", name, got, tc.kept)
+		}
+	}
+}
+
 func TestAnUndeclaredUpstreamIsAUsageError(t *testing.T) {
 	l := local{upstreams: map[string]string{"other": "http://127.0.0.1:1", "api": "http://127.0.0.1:2"}}
 	_, _, err := l.adapt(&v1alpha1.SecuredMCPServer{Spec: manifestSpec()})

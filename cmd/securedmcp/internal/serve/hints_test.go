@@ -5,7 +5,16 @@ import (
 	"testing"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/app"
 )
+
+func TestTheHintKnowsThatTLSIsSpoken(t *testing.T) {
+	r := &rendering{config: &config.RuntimeConfig{Resource: "https://mcp.example.com/billing"}, tls: app.TLS{CertFile: "tls.crt", KeyFile: "tls.key"}}
+	got := hints(r, "http://127.0.0.1:8080")
+	if len(got) != 1 || !strings.Contains(got[0], "curl --connect-to ::127.0.0.1:8080 https://mcp.example.com/billing") {
+		t.Errorf("hints %q", got)
+	}
+}
 
 func TestHintsAreAboutWhatDoesNotWorkHere(t *testing.T) {
 	cases := map[string]struct {

@@ -1,33 +1,59 @@
 package serve
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/render"
+	"github.com/securedmcp/operator/runtime/app"
 )
 
-// resolveReferences points c at files of this machine in place of the volumes
-// that a pod has.
-func resolveReferences(c *config.RuntimeConfig, spec *v1alpha1.SecuredMCPServerSpec, secretsDir string) error {
-	ref := spec.Tokens.CABundleRef
-	if ref == nil {
-		return nil
+// resolveReferences points c, and the TLS options that it returns, at files of
+// this machine in place of the volumes that a pod has.
+func resolveReferences(c *config.RuntimeConfig, spec *v1alpha1.SecuredMCPServerSpec, secretsDir string) (app.TLS, error) {
+	here := map[string]string{} // by the path in a pod
+	for _, ref := range render.References(spec) {
+		for _, key := range ref.Keys {
+			path, err := find(ref, key, secretsDir)
+			if err != nil {
+				return app.TLS{}, fmt.Errorf("%s: %w", ref.Field, err)
+			}
+			here[ref.Path(key)] = path
+		}
 	}
-	key := render.CABundleKey(ref)
+	c.MoveFiles(func(path string) string { return cmp.Or(here[path], path) })
+	tls := render.PodTLS(spec)
+	if tls == nil {
+		return app.TLS{}, nil
+	}
+	return app.TLS{CertFile: here[tls.CertFile], KeyFile: here[tls.KeyFile], MinVersion: tls.MinVersion}, nil
+}
+
+// find returns the file that stands for a key.
+func find(ref render.Reference, key, secretsDir string) (string, error) {
 	if secretsDir == "" {
-		return fmt.Errorf("spec.tokens.caBundleRef: nothing to read ConfigMap %q from; put the certificates in DIR/%s/%s and give --secrets-dir DIR", ref.Name, ref.Name, key)
+		return "", fmt.Errorf("nothing to read %s %q from; put %s in %s and give --secrets-dir DIR", ref.Kind, ref.Name, ref.Content, places(ref))
 	}
 	path, err := filepath.Abs(filepath.Join(secretsDir, ref.Name, key))
 	if err != nil {
-		return fmt.Errorf("spec.tokens.caBundleRef: %w", err)
+		return "", err
 	}
 	if _, err := os.Stat(path); err != nil {
-		return fmt.Errorf("spec.tokens.caBundleRef: %w; want the certificates of ConfigMap %q there", err, ref.Name)
+		return "", fmt.Errorf("%w; want %s of %s %q there", err, ref.Content, ref.Kind, ref.Name)
 	}
-	c.Tokens.CABundleFile = path
-	return nil
+	return path, nil
+}
+
+// places says "DIR/mcp-tls/tls.crt and DIR/mcp-tls/tls.key".
+func places(ref render.Reference) string {
+	var paths []string
+	for _, key := range ref.Keys {
+		paths = append(paths, "DIR/"+ref.Name+"/"+key)
+	}
+	return strings.Join(paths, " and ")
 }

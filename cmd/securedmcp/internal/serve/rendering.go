@@ -10,6 +10,7 @@ import (
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/cmd/securedmcp/internal/manifest"
 	"github.com/securedmcp/operator/controllers/render"
+	"github.com/securedmcp/operator/runtime/app"
 )
 
 // rendering is a manifest on its way to the runtime.
@@ -17,6 +18,7 @@ type rendering struct {
 	server   *v1alpha1.SecuredMCPServer // as served here
 	config   *config.RuntimeConfig
 	changes  []change
+	tls      app.TLS // of the pods, from files of this machine
 	raw      []byte
 	revision string
 }
@@ -40,7 +42,7 @@ func (r renderer) render(ctx context.Context, src manifest.Source) (*rendering, 
 	if out.config, err = render.RuntimeConfig(out.server); err != nil {
 		return nil, fmt.Errorf("rendering for this machine: %w", err)
 	}
-	if err := resolveReferences(out.config, &out.server.Spec, r.secretsDir); err != nil {
+	if out.tls, err = resolveReferences(out.config, &out.server.Spec, r.secretsDir); err != nil {
 		return nil, err
 	}
 	if out.raw, err = config.Encode(out.config); err != nil {

@@ -6,12 +6,18 @@ import (
 	"net/url"
 	"strings"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/controllers/render"
 )
 
-// report says what is served, and in what it differs from the manifest.
-func report(w io.Writer, r *rendering, base, admin string) {
-	fmt.Fprintf(w, "serving %s, revision %s\n", r.config.Name, r.revision)
+// report says what is served, or will be, and in what it differs from the
+// manifest.
+func report(w io.Writer, r *rendering, base, admin string, served bool) {
+	if served {
+		fmt.Fprintf(w, "serving %s, revision %s\n", r.config.Name, r.revision)
+	} else {
+		fmt.Fprintf(w, "will serve %s, revision %s, once what it waits for is there\n", r.config.Name, r.revision)
+	}
 	row(w, "endpoint", r.config.Resource)
 	if metadata, err := render.ResourceMetadataURL(r.config.Resource); err == nil {
 		row(w, "metadata", metadata)
@@ -34,7 +40,11 @@ func row(w io.Writer, name, value string) { fmt.Fprintf(w, "  %-10s %s\n", name,
 func hints(r *rendering, base string) []string {
 	var out []string
 	u, err := url.Parse(r.config.Resource)
-	if err == nil && "http://"+u.Host != base {
+	switch {
+	case err != nil || "http://"+u.Host == base:
+	case r.tls.CertFile != "":
+		out = append(out, fmt.Sprintf("TLS is spoken, as exposure.tls says. To try it here: curl --connect-to ::%s %s", strings.TrimPrefix(base, "http://"), r.config.Resource))
+	default:
 		out = append(out, fmt.Sprintf("Requests are answered for the host %s only. To try it here: curl -H 'Host: %s' %s\nor give --resource %s", u.Host, u.Host, base+u.Path, base+u.Path))
 	}
 	for _, upstream := range r.config.Upstreams {
@@ -55,6 +65,9 @@ func reportIssuer(w io.Writer, i *issuer, r *rendering) error {
 	token, err := i.token()
 	if err != nil {
 		return err
+	}
+	if r.config.Tokens.DPoP == config.DPoPRequired {
+		fmt.Fprintln(w, "\ntokens.dpop is Required: bearer tokens such as the one below are answered 401.")
 	}
 	fmt.Fprintf(w, `
 The development authorization server at %s believes anyone. It is for this machine only.

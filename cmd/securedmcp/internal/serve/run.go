@@ -3,6 +3,7 @@ package serve
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -106,10 +107,11 @@ func (s *runner) run(ctx context.Context) error {
 	if s.issuer != nil {
 		group.Go(func() error { return devissuer.Serve(ctx, s.issuer.listener, s.issuer, devissuer.TLS{}) })
 	}
+	tls, level := s.served.tls, new(slog.LevelVar)
 	group.Go(func() error {
 		return app.Run(ctx, app.Options{
-			ConfigFile: s.config, Listen: s.Listen, AdminListen: s.AdminListen, Version: s.Version,
-			Logger: slog.New(slog.NewTextHandler(s.Stderr, nil)),
+			ConfigFile: s.config, Listen: s.Listen, AdminListen: s.AdminListen, TLS: tls, Version: s.Version,
+			Logger: slog.New(slog.NewTextHandler(s.Stderr, &slog.HandlerOptions{Level: level})), Level: level,
 		})
 	})
 	group.Go(func() error { return s.follow(ctx) })
@@ -118,13 +120,14 @@ func (s *runner) run(ctx context.Context) error {
 
 // follow tells what is served, and then keeps it up to date with the manifest.
 func (s *runner) follow(ctx context.Context) error {
-	if err := awaitEnforced(ctx, s.admin, s.served.revision); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	err := awaitEnforced(ctx, s.admin, s.served.revision)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
 		fmt.Fprintf(s.Stderr, "not serving yet: %v\n", err)
 	}
-	report(s.Stdout, s.served, s.base, s.admin)
+	report(s.Stdout, s.served, s.base, s.admin, err == nil)
 	if s.issuer != nil {
 		if err := reportIssuer(s.Stdout, s.issuer, s.served); err != nil {
 			return err
@@ -156,6 +159,9 @@ func (s *runner) put(ctx context.Context, src manifest.Source) error {
 	next, err := s.render(ctx, src)
 	if err != nil {
 		return err
+	}
+	if next.tls != s.served.tls {
+		return errors.New("exposure.tls changed, for which pods are replaced; start serve again")
 	}
 	if next.revision == s.served.revision {
 		fmt.Fprintf(s.Stdout, "%s changed; revision %s stays the same\n", s.File, next.revision)
