@@ -57,13 +57,15 @@ func ClientOptions() client.Options {
 }
 
 // trimChild drops the field ownership of others. Ours is how a pass knows
-// whether there is anything to write.
+// whether there is anything to write, or to give up.
 func trimChild(in any) (any, error) {
 	o, ok := in.(client.Object)
 	if !ok {
 		return in, nil
 	}
-	o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool { return !appliedByUs(e) }))
+	o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
+		return !appliedByUs(e) && !updatedByUs(e)
+	}))
 	return o, nil
 }
 

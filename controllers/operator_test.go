@@ -26,30 +26,33 @@ import (
 type operator struct {
 	cached     client.Client
 	reconciler *controllers.Reconciler
+	asker      *controllers.Asker
 	writes     *writes
+	events     *recorder
 	stop       func()
 }
 
 // startOperator starts what cmd/operator starts, except that nothing wakes the
-// reconciler.
-func startOperator(t testing.TB) *operator {
+// reconciler and nobody asks the pods.
+func startOperator(t testing.TB, network *podNetwork) *operator {
 	t.Helper()
-	return startOperatorWith(t, controllers.Policy{})
+	return startOperatorWith(t, network, controllers.Policy{})
 }
 
 var platform = controllers.Platform{RuntimeImage: runtimeImage, OperatorNamespace: "securedmcp-system"}
 
-func startOperatorWith(t testing.TB, policy controllers.Policy) *operator {
+func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Policy) *operator {
 	t.Helper()
 	counted := new(writes)
 	cfg := kubetest.Config(t)
 	cfg.Wrap(counted.count)
 	mgr := newManager(t, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("test"), platform, policy)
+	asker, told := controllers.NewAsker(mgr.GetClient(), network.client()), new(recorder)
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, told, platform, policy)
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
 	stop := sync.OnceFunc(func() {
@@ -62,7 +65,7 @@ func startOperatorWith(t testing.TB, policy controllers.Policy) *operator {
 	if !mgr.GetCache().WaitForCacheSync(ctx) {
 		t.Fatal("the cache did not fill")
 	}
-	return &operator{cached: mgr.GetClient(), reconciler: reconciler, writes: counted, stop: stop}
+	return &operator{cached: mgr.GetClient(), reconciler: reconciler, asker: asker, writes: counted, events: told, stop: stop}
 }
 
 func newManager(t testing.TB, cfg *rest.Config) ctrl.Manager {
@@ -143,12 +146,25 @@ func internalError(r *http.Request) *http.Response {
 	}
 }
 
+// recorder keeps events, which a real one writes in the background.
+type recorder struct{ told []string }
+
+func (r *recorder) Eventf(_, _ runtime.Object, kind, reason, _, _ string, _ ...any) {
+	r.told = append(r.told, kind+" "+reason)
+}
+
+// take returns the events since the last call.
+func (r *recorder) take() []string {
+	told := r.told
+	r.told = nil
+	return told
+}
+
 // take returns the writes since the last call, in the order of their names.
-// Events are left out: they are written in the background.
 func (w *writes) take() []string {
 	w.Lock()
 	defer w.Unlock()
-	taken := slices.DeleteFunc(w.requests, func(r string) bool { return strings.HasPrefix(r, "POST events") })
+	taken := w.requests
 	w.requests = nil
 	slices.Sort(taken)
 	return taken

@@ -46,6 +46,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.RateLimitApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Redis"):
 		return &apiv1alpha1.RedisApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicaCounts"):
+		return &apiv1alpha1.ReplicaCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Resources"):
 		return &apiv1alpha1.ResourcesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Revocation"):

@@ -84,10 +84,14 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	if err != nil {
 		return nil, fmt.Errorf("creating the manager: %w", err)
 	}
-	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
-		return nil, fmt.Errorf("indexing resources: %w", err)
+	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
+		return nil, fmt.Errorf("indexing claims: %w", err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(controllers.FieldOwner), platform(o), o.Policy)
+	asker := controllers.NewAsker(mgr.GetClient(), controllers.NewPodClient())
+	if err := asker.SetupWithManager(mgr, controllerOptions(o)); err != nil {
+		return nil, fmt.Errorf("setting up the questions to pods: %w", err)
+	}
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, mgr.GetEventRecorder(controllers.FieldOwner), platform(o), o.Policy)
 	if err := reconciler.SetupWithManager(mgr, controllerOptions(o)); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}

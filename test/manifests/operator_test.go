@@ -31,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/app"
 	"github.com/securedmcp/operator/test/kubetest"
@@ -96,6 +97,7 @@ func testRights(t *testing.T, admin client.Client) {
 		must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(s), o))
 	}
 	pod := runPod(t, admin, s)
+	answerAsked(t, admin, s)
 	wait(t, "it tells the pod of the configuration", func() bool {
 		must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
 		return pod.Annotations["securedmcp.dev/config-revision"] == s.Status.Revision
@@ -262,15 +264,39 @@ func runPod(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) *corev1
 	}
 	p.Spec.NodeName = "node"
 	must(t, c.Create(t.Context(), p))
-	p.Status.Phase = corev1.PodRunning
+	p.Status = corev1.PodStatus{
+		Phase: corev1.PodRunning, PodIP: podIP, PodIPs: []corev1.PodIP{{IP: podIP}},
+		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+	}
 	must(t, c.Status().Update(t.Context(), p))
 	return p
+}
+
+// podIP is one that this machine has and that nobody else uses.
+const podIP = "127.90.90.1"
+
+// answerAsked does what the runtime in the pod would do.
+func answerAsked(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(podIP, "9090"))
+	must(t, err)
+	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var cm corev1.ConfigMap
+		if err := c.Get(r.Context(), client.ObjectKeyFromObject(s), &cm); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintf(w, `{"revision":%q}`, config.Revision([]byte(cm.Data["config.json"])))
+	})}
+	go server.Serve(listener) //nolint:errcheck // it ends with the test
+	t.Cleanup(func() { must(t, server.Close()) })
 }
 
 func makeAvailable(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) {
 	t.Helper()
 	var d appsv1.Deployment
 	must(t, c.Get(t.Context(), client.ObjectKeyFromObject(s), &d))
+	d.Status.ObservedGeneration = d.Generation
 	d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}}
 	must(t, c.Status().Update(t.Context(), &d))
 }

@@ -202,6 +202,18 @@ var schemaYAML = typed.YAMLObject(`types:
         namedType: com.github.securedmcp.operator.api.v1alpha1.RedisTLS
 - name: com.github.securedmcp.operator.api.v1alpha1.RedisTLS
   scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.ReplicaCounts
+  map:
+    fields:
+    - name: desired
+      type:
+        scalar: numeric
+    - name: enforcing
+      type:
+        scalar: numeric
+    - name: ready
+      type:
+        scalar: numeric
 - name: com.github.securedmcp.operator.api.v1alpha1.Resources
   map:
     fields:
@@ -396,9 +408,15 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: enforced
+      type:
+        scalar: string
     - name: observedGeneration
       type:
         scalar: numeric
+    - name: replicas
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.ReplicaCounts
     - name: resourceMetadataURL
       type:
         scalar: string

@@ -5,7 +5,7 @@ if obj.status == nil or obj.status.conditions == nil or obj.status.observedGener
   return health
 end
 -- What waits for a controller, a kubelet or a person of another team, and may end by itself.
-local passing = {Reconciling = true, Progressing = true, IngressPending = true, NotEnforced = true}
+local passing = {Reconciling = true, Progressing = true, IngressPending = true, Propagating = true}
 for _, condition in ipairs(obj.status.conditions) do
   if condition.type == "Ready" then
     health.message = condition.message
