@@ -50,7 +50,10 @@ func TestTheAutoscalerDecidesTheReplicas(t *testing.T) {
 	replicas(7, "the autoscaler said so")
 	w.writes.take()
 	w.settle(s)
-	w.wantWrites()
+	w.wantWrites("PATCH securedmcpservers/a/status") // which says how many there should be
+	if got := s.Status.Replicas.Desired; got != 7 {
+		t.Errorf("status wants %d replicas, want 7", got)
+	}
 	w.update(s, func() { s.Spec.Workload.Image = "registry.example.com/other:1" })
 	w.settle(s)
 	replicas(7, "another change of the Deployment leaves them alone")

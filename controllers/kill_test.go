@@ -2,11 +2,13 @@ package controllers_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -71,9 +73,9 @@ func TestOperatorMayDieAtEveryWriteOfAPass(t *testing.T) {
 
 func dieEverywhere(t *testing.T, change func(*world, *v1alpha1.SecuredMCPServer), arrives bool) {
 	t.Helper()
+	w := newWorld(t)
 	for n := range 40 {
-		w := newWorld(t)
-		s := w.server("a")
+		s := w.server(fmt.Sprintf("a%d", n))
 		w.create(s)
 		if change != nil {
 			w.settle(s)
@@ -84,7 +86,7 @@ func dieEverywhere(t *testing.T, change func(*world, *v1alpha1.SecuredMCPServer)
 		w.writes.kill(&life{writes: n, arrives: arrives})
 		err := w.attempt(s)
 		w.stop()
-		w.operator = startOperator(t)
+		w.operator = startOperator(t, w.network)
 		w.settle(s)
 		w.settle(s)
 		w.writes.take()
@@ -113,11 +115,11 @@ func (w *world) wantWhole(s *v1alpha1.SecuredMCPServer) {
 		w.t.Errorf("status is about generation %d with revision %q, want %d", s.Status.ObservedGeneration, s.Status.Revision, s.Generation)
 	}
 	var pods corev1.PodList
-	if err := w.person.List(w.t.Context(), &pods); err != nil {
+	if err := w.person.List(w.t.Context(), &pods, client.InNamespace(w.namespace), client.MatchingLabels{"app.kubernetes.io/instance": s.Name}); err != nil {
 		w.t.Fatal(err)
 	}
 	for _, p := range pods.Items {
-		if p.Namespace == w.namespace && p.Annotations[revisionAnnotation] != s.Status.Revision {
+		if p.Annotations[revisionAnnotation] != s.Status.Revision {
 			w.t.Errorf("pod %s was told of revision %q, want %s", p.Name, p.Annotations[revisionAnnotation], s.Status.Revision)
 		}
 	}
