@@ -51,6 +51,10 @@ test: k8s ## Run all tests that need no cluster node: units, contracts, a real A
 conformance: ## Run the official MCP conformance suites against the runtime (installs Node 22 with npm)
 	@test/conformance/run.sh
 
+.PHONY: clients
+clients: ## Run MCP clients and an authorization server of others against the runtime (installs Node 22 with npm)
+	@test/clients/run.sh
+
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## Lint Go and shell code, the API types, and the lint rules themselves
 	@hack/lint.sh
@@ -70,18 +74,19 @@ generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Regenerate code, mani
 manifests: generate ## Regenerate CRD and RBAC manifests (the same as generate: they come from one run)
 
 .PHONY: tidy
-tidy: ## Run "go mod tidy" in every module
+tidy: ## Give every module that both Go modules compile one version, and run "go mod tidy"
+	@hack/shared-modules.sh align
 	@for module in $(MODULES); do echo "go mod tidy in $$module"; go -C $$module mod tidy; done
 
 .PHONY: verify
-verify: verify-format verify-modules verify-imports verify-generated ## Check all that can be checked without running the code
+verify: verify-format verify-modules verify-imports verify-generated verify-api ## Check all that can be checked without running the code
 
 .PHONY: verify-format
 verify-format: ## Check that every Go file is formatted
 	@hack/verify-format.sh
 
 .PHONY: verify-modules
-verify-modules: ## Check that every go.mod and go.sum is tidy
+verify-modules: ## Check that every go.mod and go.sum is tidy, and that modules share versions
 	@hack/verify-modules.sh $(MODULES)
 
 .PHONY: verify-imports
@@ -91,6 +96,10 @@ verify-imports: ## Check what the programs link: no Kubernetes code in the runti
 .PHONY: verify-generated
 verify-generated: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Regenerate everything and fail on a difference
 	@hack/verify-generated.sh
+
+.PHONY: verify-api
+verify-api: ## Check that the API is compatible with that of the last release (config/crd/released)
+	@go run ./hack/api-compat config/crd/released config/crd/bases/securedmcp.dev_securedmcpservers.yaml
 
 ##@ A real Kubernetes on this machine
 

@@ -28,14 +28,16 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalidSpec, err.Error())
 		return nil
 	}
-	older, err := r.olderClaim(ctx, s.server)
+	if objection := r.policy.object(s.server); objection != nil {
+		s.no(v1alpha1.ConditionAccepted, objection.reason, objection.message)
+		return nil
+	}
+	older, err := r.olderClaim(ctx, s.server, claims(s.server))
 	if err != nil {
 		return fmt.Errorf("looking for other claims of %s: %w", s.server.Spec.Resource, err)
 	}
 	if older != nil {
-		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonResourceConflict, fmt.Sprintf(
-			"spec.resource %s belongs to the older SecuredMCPServer %s; want another resource here, or that one changed or deleted",
-			s.server.Spec.Resource, client.ObjectKeyFromObject(older)))
+		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonResourceConflict, conflict(s.server, older))
 		return nil
 	}
 	encoded, err := config.Encode(rendered)
@@ -57,32 +59,14 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 	return nil
 }
 
-// olderClaim returns the oldest other server with the same resource that is
-// older than server, or nil.
-func (r *Reconciler) olderClaim(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*v1alpha1.SecuredMCPServer, error) {
-	var same v1alpha1.SecuredMCPServerList
-	if err := r.client.List(ctx, &same, client.MatchingFields{resourceIndex: claim(server)}); err != nil {
-		return nil, err
+// conflict says how the claims of server and of an older one collide.
+func conflict(server, older *v1alpha1.SecuredMCPServer) string {
+	resource, key := server.Spec.Resource, client.ObjectKeyFromObject(older)
+	if canonical(resource) == canonical(older.Spec.Resource) {
+		return fmt.Sprintf("spec.resource %s belongs to the older SecuredMCPServer %s; want another resource here, or that one changed or deleted", resource, key)
 	}
-	oldest := server
-	for i := range same.Items {
-		if other := &same.Items[i]; other.DeletionTimestamp.IsZero() && older(other, oldest) {
-			oldest = other
-		}
-	}
-	if oldest.UID == server.UID {
-		return nil, nil
-	}
-	return oldest, nil
-}
-
-// older orders servers by age, then by name, so that of any two all replicas of
-// the operator prefer the same one.
-func older(a, b *v1alpha1.SecuredMCPServer) bool {
-	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
-		return a.CreationTimestamp.Before(&b.CreationTimestamp)
-	}
-	return client.ObjectKeyFromObject(a).String() < client.ObjectKeyFromObject(b).String()
+	return fmt.Sprintf("an Ingress for spec.resource %s would route what belongs to the older SecuredMCPServer %s with %s: Ingresses cannot tell ports apart; "+
+		"want another host or path here, or that one changed or deleted", resource, key, older.Spec.Resource)
 }
 
 // strangers describes the objects that have a child's name and are not ours.

@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -39,7 +40,7 @@ func TestInvalidEditKeepsTheLastAcceptedConfigServing(t *testing.T) {
 		t.Errorf("error %v, want a terminal one: trying again does not help", err)
 	}
 	w.wantWrites("PATCH securedmcpservers/a/status")
-	w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "False InvalidSpec")
+	w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "True Enforced", "False InvalidSpec")
 	want := "spec.scopes: implies forms a cycle: invoices:read -> invoices:write -> invoices:read"
 	if got := message(s, "Accepted"); got != want {
 		t.Errorf("message %q, want %q", got, want)
@@ -61,7 +62,7 @@ func TestInvalidEditKeepsTheLastAcceptedConfigServing(t *testing.T) {
 		w := w.in(t)
 		w.update(s, func() { s.Spec.Scopes[0].Implies = nil })
 		w.settle(s)
-		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 		if s.Status.URL != moved || s.Status.Revision == status.Revision {
 			t.Errorf("status says revision %s at %s, want the new ones", s.Status.Revision, s.Status.URL)
 		}
@@ -75,7 +76,7 @@ func TestNeverAcceptedServerHasNothing(t *testing.T) {
 	w.create(s)
 	w.reconcile(s) //nolint:errcheck // the conditions say it
 	w.wantWrites("PATCH securedmcpservers/a/status")
-	w.wantConditions(s, "False InvalidSpec", "False NotDeployed", "False IngressPending", "False InvalidSpec")
+	w.wantConditions(s, "False InvalidSpec", "False NotDeployed", "False IngressPending", "False NotDeployed", "False InvalidSpec")
 	if s.Status.Revision != "" || s.Status.URL != "" {
 		t.Errorf("status says revision %q at %q, want none: nothing is served", s.Status.Revision, s.Status.URL)
 	}
@@ -99,7 +100,7 @@ func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
 			w.create(s)
 			result := w.settle(s)
 			w.wantWrites("PATCH securedmcpservers/a/status")
-			w.wantConditions(s, "False NameConflict", "False NotDeployed", "False IngressPending", "False NameConflict")
+			w.wantConditions(s, "False NameConflict", "False NotDeployed", "False IngressPending", "False NotDeployed", "False NameConflict")
 			want := kind + " a exists and was not made by this operator; it is left alone; delete it, or give this SecuredMCPServer another name"
 			if got := message(s, "Accepted"); got != want {
 				t.Errorf("message %q, want %q", got, want)
@@ -119,7 +120,7 @@ func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
 			}
 			w.settle(s)
 			w.wantWrites(allChildren...)
-			w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "False Progressing")
+			w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
 		})
 	}
 }
@@ -148,14 +149,14 @@ func TestChildrenThatAnEarlierServerLeftAreTakenOver(t *testing.T) {
 	if err := w.person.Delete(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []client.Object{&corev1.ServiceAccount{}, cm, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}} {
+	for _, o := range []client.Object{&corev1.ServiceAccount{}, cm, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}, &networkingv1.NetworkPolicy{}, &policyv1.PodDisruptionBudget{}} {
 		o := named(s, o)
 		w.update(o, func() { o.SetOwnerReferences(nil) })
 	}
 	again := w.server("a")
 	w.create(again)
 	w.settle(again)
-	w.wantConditions(again, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(again, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	w.read(cm)
 	if cm.UID != uid || !metav1.IsControlledBy(cm, again) {
 		t.Errorf("ConfigMap %s is owned by %v, want %s owned by the new server", cm.UID, cm.OwnerReferences, uid)
@@ -170,31 +171,101 @@ func TestOfTwoServersWithOneResourceTheOlderWins(t *testing.T) {
 	w.create(second)
 	w.settle(second)
 	w.wantWrites("PATCH securedmcpservers/b/status")
-	w.wantConditions(second, "False ResourceConflict", "False NotDeployed", "False IngressPending", "False ResourceConflict")
+	w.wantConditions(second, "False ResourceConflict", "False NotDeployed", "False ResourceConflict", "False NotDeployed", "False ResourceConflict")
 	want := fmt.Sprintf("spec.resource %s belongs to the older SecuredMCPServer %s/a; want another resource here, or that one changed or deleted", second.Spec.Resource, w.namespace)
 	if got := message(second, "Accepted"); got != want {
 		t.Errorf("message %q, want %q", got, want)
 	}
 	w.settle(first)
-	w.wantConditions(first, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(first, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 
 	t.Run("and the younger takes over when the older goes", func(t *testing.T) {
 		w := w.in(t)
 		w.delete(first)
 		w.settle(second)
-		w.wantConditions(second, "True Accepted", "False Progressing", "False IngressPending", "False Progressing")
+		w.wantConditions(second, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
 	})
 }
 
-func TestServerThatLosesItsResourceKeepsServing(t *testing.T) {
+// Two Ingresses for one URL would leave it to the ingress controller who answers.
+func TestServerThatLosesItsResourceLosesItsIngress(t *testing.T) {
 	w := newWorld(t)
 	older, younger := w.ready("a"), w.ready("b")
+	ingress := named(younger, &networkingv1.Ingress{})
+	resource := older.Spec.Resource
 	w.update(older, func() { older.Spec.Resource = younger.Spec.Resource })
 	w.settle(younger)
-	w.wantConditions(younger, "False ResourceConflict", "True Available", "True Exposed", "False ResourceConflict")
-	if !w.exists(named(younger, &networkingv1.Ingress{})) || younger.Status.Revision == "" {
-		t.Error("the younger server was taken down")
+	w.wantWrites("DELETE ingresses/b", "PATCH securedmcpservers/b/status")
+	if w.exists(ingress) {
+		t.Error("the Ingress is still there")
 	}
+	w.wantConditions(younger, "False ResourceConflict", "True Available", "False ResourceConflict", "True Enforced", "False ResourceConflict")
+	w.wantMessage(younger, "Exposed", fmt.Sprintf("there is no Ingress for %s, which belongs to the older SecuredMCPServer %s/a", younger.Spec.Resource, w.namespace))
+	if younger.Status.Revision == "" || !w.exists(named(younger, &appsv1.Deployment{})) {
+		t.Error("the pods of the younger server were taken down")
+	}
+	w.settle(younger)
+	w.wantWrites()
+
+	t.Run("whatever else is wrong with it", func(t *testing.T) {
+		w := w.in(t)
+		w.update(younger, func() { younger.Spec.Scopes[0].Implies = []string{"invoices:write"} })
+		w.reconcile(younger) //nolint:errcheck // terminal
+		w.wantConditions(younger, "False InvalidSpec", "True Available", "False ResourceConflict", "True Enforced", "False InvalidSpec")
+		w.update(younger, func() { younger.Spec.Scopes[0].Implies = nil })
+	})
+	t.Run("and has it back when the older one moves on", func(t *testing.T) {
+		w := w.in(t)
+		w.update(older, func() { older.Spec.Resource = resource })
+		w.settle(younger)
+		if !w.exists(ingress) {
+			t.Error("there is no Ingress")
+		}
+		w.makeExposed(younger)
+		w.settle(younger)
+		w.wantConditions(younger, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	})
+}
+
+// What was accepted last is nobody else's, so it keeps being served.
+func TestServerThatAsksForAnothersResourceKeepsItsOwn(t *testing.T) {
+	w := newWorld(t)
+	older, younger := w.ready("a"), w.ready("b")
+	own := younger.Spec.Resource
+	w.update(younger, func() { younger.Spec.Resource = older.Spec.Resource })
+	w.settle(younger)
+	w.wantWrites("PATCH securedmcpservers/b/status")
+	w.wantConditions(younger, "False ResourceConflict", "True Available", "True Exposed", "True Enforced", "False ResourceConflict")
+	w.wantMessage(younger, "Exposed", "the Ingress has an address; it routes what was accepted last: "+own)
+
+	t.Run("though it asks for no Ingress any more", func(t *testing.T) {
+		w := w.in(t)
+		w.update(younger, func() { younger.Spec.Exposure.Ingress = nil })
+		w.settle(younger)
+		w.wantConditions(younger, "False ResourceConflict", "True Available", "True Exposed", "True Enforced", "False ResourceConflict")
+		if !w.exists(named(younger, &networkingv1.Ingress{})) {
+			t.Error("half of an edit that is not accepted was applied")
+		}
+	})
+}
+
+func TestOneIngressRouteHasOneServer(t *testing.T) {
+	w := newWorld(t)
+	first := w.ready("a")
+	second := w.server("b")
+	second.Spec.Resource = strings.Replace(first.Spec.Resource, ".example.com/", ".example.com:8443/", 1)
+	w.create(second)
+	w.settle(second)
+	w.wantConditions(second, "False ResourceConflict", "False NotDeployed", "False ResourceConflict", "False NotDeployed", "False ResourceConflict")
+	w.wantMessage(second, "Accepted", fmt.Sprintf("an Ingress for spec.resource %s would route what belongs to the older SecuredMCPServer %s/a with %s: "+
+		"Ingresses cannot tell ports apart; want another host or path here, or that one changed or deleted", second.Spec.Resource, w.namespace, first.Spec.Resource))
+
+	t.Run("but without an Ingress both can be had", func(t *testing.T) {
+		w := w.in(t)
+		w.update(second, func() { second.Spec.Exposure.Ingress = nil })
+		w.settle(second)
+		w.wantConditions(second, "True Accepted", "False Progressing", "True ClusterLocal", "Unknown NoReadyReplicas", "False Progressing")
+	})
 }
 
 func TestWhatTheAPIServerRefusesIsSaidInItsWords(t *testing.T) {
@@ -206,7 +277,7 @@ func TestWhatTheAPIServerRefusesIsSaidInItsWords(t *testing.T) {
 		s.Spec.Workload.Resources.Limits = quantities("memory", "1Gi")
 	})
 	result := w.settle(s)
-	w.wantConditions(s, "True Accepted", "False ChildRejected", "True Exposed", "False ChildRejected")
+	w.wantConditions(s, "True Accepted", "False ChildRejected", "True Exposed", "True Enforced", "False ChildRejected")
 	want := `the API server refused Deployment: Deployment.apps "a" is invalid: spec.template.spec.containers[0].resources.requests: Invalid value: "2Gi": must be less than or equal to memory limit of 1Gi`
 	if got := message(s, "Available"); got != want {
 		t.Errorf("message %q, want %q", got, want)
@@ -216,7 +287,7 @@ func TestWhatTheAPIServerRefusesIsSaidInItsWords(t *testing.T) {
 	}
 	w.update(s, func() { s.Spec.Workload.Resources = v1alpha1.Resources{} })
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 }
 
 func TestRefusedIngressIsNotExposed(t *testing.T) {
@@ -224,7 +295,7 @@ func TestRefusedIngressIsNotExposed(t *testing.T) {
 	s := w.ready("a")
 	w.update(s, func() { s.Spec.Exposure.Ingress.Annotations = map[string]string{"not a key": "x"} })
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "True Available", "False IngressRejected", "False IngressRejected")
+	w.wantConditions(s, "True Accepted", "True Available", "False IngressRejected", "True Enforced", "False IngressRejected")
 	if got := message(s, "Exposed"); !strings.Contains(got, `metadata.annotations: Invalid value: "not a key"`) {
 		t.Errorf("message %q, want the API server's words", got)
 	}

@@ -35,6 +35,7 @@ func (r *Reconciler) announceConfig(ctx context.Context, s *scope) error {
 		if !hasKubelet(&pods[i]) || pods[i].Annotations[desired.AnnotationConfigRevision] == revision {
 			continue
 		}
+		r.asker.answers.outdate(&pods[i])
 		if err := r.annotate(ctx, &pods[i], revision); client.IgnoreNotFound(err) != nil {
 			return fmt.Errorf("annotating pod %s: %w", pods[i].Name, err)
 		}

@@ -16,16 +16,17 @@ func TestConfigChangeIsAnnouncedToPodsAndRestartsNone(t *testing.T) {
 	d := named(s, &appsv1.Deployment{})
 	w.read(d)
 	generation := d.Generation
-	one, two := w.pod(s, "1", corev1.PodStatus{}), w.pod(s, "2", corev1.PodStatus{Phase: corev1.PodPending})
+	one, two := named(s, &corev1.Pod{}), w.pod(s, "3", corev1.PodStatus{Phase: corev1.PodPending})
+	one.Name = "a-1"
 	w.settle(s)
-	w.wantWrites("PATCH pods/a-1", "PATCH pods/a-2")
+	w.wantWrites("PATCH pods/a-3")
 	w.settle(s)
 	w.wantWrites()
 
 	w.update(s, func() { s.Spec.Tools[1].Scopes = []string{"invoices:read"} })
 	w.settle(s)
-	// The whole price of a change, and no second pass is needed for it.
-	w.wantWrites("PATCH configmaps/a", "PATCH pods/a-1", "PATCH pods/a-2", "PATCH securedmcpservers/a/status")
+	// The whole price of a change, Enforced included.
+	w.wantWrites("PATCH configmaps/a", "PATCH pods/a-1", "PATCH pods/a-2", "PATCH pods/a-3", "PATCH securedmcpservers/a/status")
 	for _, p := range []*corev1.Pod{one, two} {
 		w.read(p)
 		if got := p.Annotations[revisionAnnotation]; got != s.Status.Revision {

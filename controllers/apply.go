@@ -44,6 +44,9 @@ func (r *Reconciler) settle(ctx context.Context, s *scope, c *child) error {
 	if !c.wanted {
 		return r.remove(ctx, s, c)
 	}
+	if err := r.releaseUpdates(ctx, c); err != nil {
+		return err
+	}
 	if c.exists() {
 		if current, err := c.current(); current || err != nil {
 			return err
@@ -64,6 +67,10 @@ func (r *Reconciler) settle(ctx context.Context, s *scope, c *child) error {
 // after somebody has changed a Service's port number by hand, applying adds ours
 // beside theirs, and the API server refuses two ports of one name. If it refuses
 // this too, what it said first is the one to tell.
+//
+// The patch is an update for the API server, which from then on has two entries
+// for us. The one of updates is given up before the last apply, so that a pass
+// that ends between the two leaves what the next one sees and mends.
 func (r *Reconciler) overwrite(ctx context.Context, c *child, refusal error) error {
 	patch, err := json.Marshal(c.configuration())
 	if err != nil {
@@ -71,6 +78,9 @@ func (r *Reconciler) overwrite(ctx context.Context, c *child, refusal error) err
 	}
 	if r.client.Patch(ctx, c.live, client.RawPatch(types.MergePatchType, patch)) != nil {
 		return refusal
+	}
+	if err := r.releaseUpdates(ctx, c); err != nil {
+		return err
 	}
 	return r.client.Apply(ctx, c.configuration(), client.ForceOwnership)
 }

@@ -22,3 +22,19 @@ func BenchmarkPassOverAnUnchangedServer(b *testing.B) {
 		b.Errorf("writes %v, want none", writes)
 	}
 }
+
+// What asking costs the operator, for every pod there is, every few minutes.
+func BenchmarkQuestionToAPod(b *testing.B) {
+	w := newWorld(b)
+	s := w.ready("a")
+	_, r := w.runningPod(s, "3")
+	r.hold(s.Status.Revision)
+	w.settle(s)
+	request := reconcile.Request{NamespacedName: client.ObjectKey{Namespace: s.Namespace, Name: "a-3"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := w.asker.Reconcile(b.Context(), request); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -4,8 +4,10 @@ import (
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -22,14 +24,29 @@ func CacheOptions() cache.Options {
 	child := cache.ByObject{Label: ours, Transform: trimChild}
 	return cache.Options{
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.SecuredMCPServer{}: {Transform: cache.TransformStripManagedFields()},
-			&corev1.ServiceAccount{}:     child,
-			&corev1.ConfigMap{}:          child,
-			&corev1.Service{}:            child,
-			&appsv1.Deployment{}:         child,
-			&networkingv1.Ingress{}:      child,
-			&corev1.Pod{}:                {Label: ours, Transform: trimPod},
+			&v1alpha1.SecuredMCPServer{}:             {Transform: cache.TransformStripManagedFields()},
+			&corev1.ServiceAccount{}:                 child,
+			&corev1.ConfigMap{}:                      child,
+			&corev1.Service{}:                        child,
+			&appsv1.Deployment{}:                     child,
+			&networkingv1.Ingress{}:                  child,
+			&networkingv1.NetworkPolicy{}:            child,
+			&policyv1.PodDisruptionBudget{}:          child,
+			&autoscalingv2.HorizontalPodAutoscaler{}: child,
+			&corev1.Pod{}:                            {Label: ours, Transform: trimPod},
 		},
+	}
+}
+
+// Select narrows o to the SecuredMCPServers whose labels selector selects.
+// Others are to the operator as if they did not exist: it gives up nothing of
+// theirs, and two with one resource do not see one another.
+func Select(o cache.Options, selector labels.Selector) {
+	for object, by := range o.ByObject {
+		if _, ok := object.(*v1alpha1.SecuredMCPServer); ok {
+			by.Label = selector
+			o.ByObject[object] = by
+		}
 	}
 }
 
@@ -40,13 +57,15 @@ func ClientOptions() client.Options {
 }
 
 // trimChild drops the field ownership of others. Ours is how a pass knows
-// whether there is anything to write.
+// whether there is anything to write, or to give up.
 func trimChild(in any) (any, error) {
 	o, ok := in.(client.Object)
 	if !ok {
 		return in, nil
 	}
-	o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool { return !appliedByUs(e) }))
+	o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
+		return !appliedByUs(e) && !updatedByUs(e)
+	}))
 	return o, nil
 }
 

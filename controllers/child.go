@@ -7,14 +7,18 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	autoscalingv2ac "k8s.io/client-go/applyconfigurations/autoscaling/v2"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -28,6 +32,9 @@ const (
 	kindService        = "Service"
 	kindDeployment     = "Deployment"
 	kindIngress        = "Ingress"
+	kindNetworkPolicy  = "NetworkPolicy"
+	kindBudget         = "PodDisruptionBudget"
+	kindAutoscaler     = "HorizontalPodAutoscaler"
 )
 
 // child is one object of a server: as it is, and as it should be.
@@ -83,11 +90,16 @@ func newChild[O client.Object, A applyConfiguration[A]](kind string, live O, wan
 // findChildren returns the children of server in the order in which they are
 // applied, each with the live object if there is one.
 func (r *Reconciler) findChildren(ctx context.Context, server *v1alpha1.SecuredMCPServer, config []byte) ([]child, error) {
+	deployment, wanted := &appsv1.Deployment{}, desired.Deployment(server, r.platform)
 	children := []child{
 		newChild(kindServiceAccount, &corev1.ServiceAccount{}, desired.ServiceAccount(server), corev1ac.ExtractServiceAccount),
 		newChild(kindConfigMap, &corev1.ConfigMap{}, desired.ConfigMap(server, config), corev1ac.ExtractConfigMap),
 		newChild(kindService, &corev1.Service{}, desired.Service(server), corev1ac.ExtractService),
-		newChild(kindDeployment, &appsv1.Deployment{}, desired.Deployment(server, r.image), appsv1ac.ExtractDeployment),
+		// Before the pods, so that none is ever reached without it.
+		newChild(kindNetworkPolicy, &networkingv1.NetworkPolicy{}, desired.NetworkPolicy(server, r.platform), networkingv1ac.ExtractNetworkPolicy),
+		newChild(kindDeployment, deployment, wanted, appsv1ac.ExtractDeployment),
+		newChild(kindBudget, &policyv1.PodDisruptionBudget{}, desired.PodDisruptionBudget(server), policyv1ac.ExtractPodDisruptionBudget),
+		newChild(kindAutoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, desired.HorizontalPodAutoscaler(server), autoscalingv2ac.ExtractHorizontalPodAutoscaler),
 		newChild(kindIngress, &networkingv1.Ingress{}, desired.Ingress(server), networkingv1ac.ExtractIngress),
 	}
 	for i := range children {
@@ -95,7 +107,21 @@ func (r *Reconciler) findChildren(ctx context.Context, server *v1alpha1.SecuredM
 			return nil, fmt.Errorf("reading %s: %w", children[i].kind, err)
 		}
 	}
-	return children, nil
+	return children, leaveReplicas(server, deployment, wanted)
+}
+
+// leaveReplicas leaves the replicas of a Deployment that exists to the
+// autoscaler, if there is one.
+func leaveReplicas(server *v1alpha1.SecuredMCPServer, live *appsv1.Deployment, wanted *appsv1ac.DeploymentApplyConfiguration) error {
+	if server.Spec.Workload.Autoscaling == nil || live.UID == "" {
+		return nil
+	}
+	applied, err := appsv1ac.ExtractDeployment(live, FieldOwner)
+	if err != nil {
+		return err
+	}
+	desired.KeepReplicas(wanted, applied)
+	return nil
 }
 
 // find reads the live object. The cache holds only objects with our label, so

@@ -4,18 +4,15 @@ import (
 	"errors"
 	"testing"
 
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
-// attempt runs a pass that may fail, and reads s anew.
+// attempt runs a pass that may fail.
 func (w *world) attempt(s *v1alpha1.SecuredMCPServer) error {
 	w.t.Helper()
-	_, err := w.reconciler.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s)})
-	w.read(s)
-	w.seen(s)
+	_, err := w.pass(s)
 	return err
 }
 
@@ -28,7 +25,7 @@ func TestFirstPassThatFailsSaysWhyAndTheNextOneGoesOn(t *testing.T) {
 	if err == nil || errors.Is(err, reconcile.TerminalError(nil)) {
 		t.Fatalf("error %v, want one that is tried again", err)
 	}
-	w.wantConditions(s, "True Accepted", "Unknown Reconciling", "Unknown Reconciling", "Unknown Reconciling")
+	w.wantConditions(s, "True Accepted", "Unknown Reconciling", "Unknown Reconciling", "Unknown Reconciling", "Unknown Reconciling")
 	if got, want := message(s, "Ready"), "trying again after: applying Service: range is full"; got != want {
 		t.Errorf("message %q, want %q", got, want)
 	}
@@ -38,8 +35,9 @@ func TestFirstPassThatFailsSaysWhyAndTheNextOneGoesOn(t *testing.T) {
 	w.writes.fail("")
 	w.writes.take()
 	w.settle(s)
-	w.wantWrites("PATCH deployments/a", "PATCH ingresses/a", "PATCH securedmcpservers/a/status", "PATCH services/a")
-	w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "False Progressing")
+	w.wantWrites("PATCH deployments/a", "PATCH ingresses/a", "PATCH networkpolicies/a", "PATCH poddisruptionbudgets/a",
+		"PATCH securedmcpservers/a/status", "PATCH services/a")
+	w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
 }
 
 func TestFailedPassMakesNoServerLessReady(t *testing.T) {
@@ -50,13 +48,13 @@ func TestFailedPassMakesNoServerLessReady(t *testing.T) {
 	if err := w.attempt(s); err == nil {
 		t.Fatal("no error")
 	}
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	if s.Status.ObservedGeneration != 1 {
 		t.Errorf("status claims to be about generation %d, want 1: the new one is not served", s.Status.ObservedGeneration)
 	}
 	w.writes.fail("")
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 }
 
 // The status is what a pass learned. When it cannot be written, nothing else is

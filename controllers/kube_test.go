@@ -11,13 +11,17 @@ import (
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
+// farGeneration is what a Deployment controller that keeps up has observed,
+// whatever the test edits next.
+const farGeneration = 1000
+
 // makeAvailable does what the Deployment controller and the kubelet would do.
 func (w *world) makeAvailable(s *v1alpha1.SecuredMCPServer) {
 	w.t.Helper()
 	d := named(s, &appsv1.Deployment{})
 	w.updateStatus(d, func() {
 		d.Status = appsv1.DeploymentStatus{
-			ObservedGeneration: d.Generation, Replicas: 2, ReadyReplicas: 2, AvailableReplicas: 2, UpdatedReplicas: 2,
+			ObservedGeneration: farGeneration, Replicas: 2, ReadyReplicas: 2, AvailableReplicas: 2, UpdatedReplicas: 2,
 			Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, Reason: "MinimumReplicasAvailable"}},
 		}
 	})
@@ -40,8 +44,10 @@ func (w *world) ready(name string) *v1alpha1.SecuredMCPServer {
 	w.settle(s)
 	w.makeAvailable(s)
 	w.makeExposed(s)
+	w.runningPod(s, "1")
+	w.runningPod(s, "2")
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	w.writes.take()
 	return s
 }

@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"fmt"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -15,7 +16,7 @@ import (
 // checkLaws states what is true of conditions whatever has happened.
 func checkLaws(t testing.TB, s *v1alpha1.SecuredMCPServer) {
 	t.Helper()
-	types := []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed}
+	types := []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionEnforced}
 	ready := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionReady)
 	if ready == nil || len(s.Status.Conditions) != len(types)+1 {
 		t.Fatalf("conditions %v, want Ready and exactly %v", s.Status.Conditions, types)
@@ -41,12 +42,34 @@ func checkLaws(t testing.TB, s *v1alpha1.SecuredMCPServer) {
 	if s.Status.ObservedGeneration != s.Generation {
 		t.Errorf("status is about generation %d, want %d", s.Status.ObservedGeneration, s.Generation)
 	}
+	checkReplicas(t, s)
+	checkKstatus(t, s, first == nil)
 	switch {
 	case first == nil && ready.Status != metav1.ConditionTrue:
 		t.Errorf("Ready is %s (%s) though all others are True", ready.Status, ready.Reason)
 	case first != nil && (ready.Status != first.Status || ready.Reason != first.Reason || ready.Message != first.Message):
 		t.Errorf("Ready is %s (%s: %s), want those of %s: %s (%s: %s)",
 			ready.Status, ready.Reason, ready.Message, first.Type, first.Status, first.Reason, first.Message)
+	}
+}
+
+// checkReplicas states what is true of the counts, and of Enforced with them.
+func checkReplicas(t testing.TB, s *v1alpha1.SecuredMCPServer) {
+	t.Helper()
+	n := s.Status.Replicas
+	if n == nil {
+		t.Error("status has no replicas")
+		return
+	}
+	if n.Enforcing > n.Ready || n.Enforcing < 0 {
+		t.Errorf("replicas %+v: more enforce than are ready", *n)
+	}
+	if want := fmt.Sprintf("%d/%d", n.Enforcing, n.Ready); s.Status.Enforced != want {
+		t.Errorf("enforced is %q, want %q", s.Status.Enforced, want)
+	}
+	enforced := meta.IsStatusConditionTrue(s.Status.Conditions, v1alpha1.ConditionEnforced)
+	if all := n.Ready > 0 && n.Enforcing == n.Ready && s.Status.Revision != ""; enforced != all {
+		t.Errorf("Enforced is True: %t, with replicas %+v at revision %q", enforced, *n, s.Status.Revision)
 	}
 }
 
@@ -63,9 +86,9 @@ func message(s *v1alpha1.SecuredMCPServer, condition string) string {
 	return meta.FindStatusCondition(s.Status.Conditions, condition).Message
 }
 
-func (w *world) wantConditions(s *v1alpha1.SecuredMCPServer, accepted, available, exposed, ready string) {
+func (w *world) wantConditions(s *v1alpha1.SecuredMCPServer, accepted, available, exposed, enforced, ready string) {
 	w.t.Helper()
-	want := map[string]string{"Accepted": accepted, "Available": available, "Exposed": exposed, "Ready": ready}
+	want := map[string]string{"Accepted": accepted, "Available": available, "Exposed": exposed, "Enforced": enforced, "Ready": ready}
 	if diff := gocmp.Diff(want, conditions(s)); diff != "" {
 		w.t.Errorf("conditions (-want +got):\n%s", diff)
 	}

@@ -2,12 +2,14 @@ package controllers_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
@@ -22,12 +24,14 @@ func runOperator(w *world) {
 	w.t.Helper()
 	mgr := newManager(w.t, kubetest.Config(w.t))
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
 		w.t.Fatal(err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("test"), runtimeImage)
+	asker := controllers.NewAsker(mgr.GetClient(), w.network.client())
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, mgr.GetEventRecorder("test"), platform, controllers.Policy{})
 	// Tests run several operators in one process, whose metrics then clash.
-	if err := reconciler.SetupWithManager(mgr, controller.Options{SkipNameValidation: new(true), MaxConcurrentReconciles: 2}); err != nil {
+	opts := controller.Options{SkipNameValidation: new(true), MaxConcurrentReconciles: 2}
+	if err := errors.Join(asker.SetupWithManager(mgr, opts), reconciler.SetupWithManager(mgr, opts)); err != nil {
 		w.t.Fatal(err)
 	}
 	stopped := make(chan error, 1)
@@ -42,9 +46,14 @@ func runOperator(w *world) {
 
 func (w *world) becomes(s *v1alpha1.SecuredMCPServer, condition, want string) {
 	w.t.Helper()
+	defer func() {
+		if w.t.Failed() {
+			w.t.Logf("status is of generation %d of %d: %v", s.Status.ObservedGeneration, s.Generation, s.Status.Conditions)
+		}
+	}()
 	w.eventually(s.Name+" has "+condition+" "+want, func() bool {
 		w.read(s)
-		return conditions(s)[condition] == want
+		return conditions(s)[condition] == want && s.Status.ObservedGeneration == s.Generation
 	})
 	checkLaws(w.t, s)
 }
@@ -64,11 +73,15 @@ func TestRunningOperatorFollowsEveryChange(t *testing.T) {
 	t.Run("of the Ingress", func(t *testing.T) {
 		w := w.in(t)
 		w.makeExposed(s)
-		w.becomes(s, "Ready", "True Ready")
+		w.becomes(s, "Ready", "Unknown NoReadyReplicas")
+	})
+	t.Run("of what pods enforce", func(t *testing.T) {
+		w.runningPod(s, "1") // for the tests that follow, too
+		w.in(t).becomes(s, "Ready", "True Ready")
 	})
 	t.Run("of the spec, down to the pods", func(t *testing.T) {
 		w := w.in(t)
-		p := w.pod(s, "1", corev1.PodStatus{})
+		p := w.pod(s, "x", corev1.PodStatus{})
 		before := s.Status.Revision
 		w.update(s, func() { s.Spec.RequiredScopes = nil })
 		w.eventually("the pod is told of the new revision", func() bool {
@@ -102,7 +115,7 @@ func TestRunningOperatorFollowsEveryChange(t *testing.T) {
 			return svc.Spec.Selector["app.kubernetes.io/instance"] == "a"
 		})
 	})
-	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}} {
+	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}, &networkingv1.NetworkPolicy{}, &policyv1.PodDisruptionBudget{}} {
 		o := named(s, o)
 		w.read(o)
 		uid := o.GetUID()
@@ -145,12 +158,32 @@ func TestYoungerServerTakesOverWhenTheOlderGoesOrMoves(t *testing.T) {
 	}
 }
 
+func TestIngressComesBackWhenTheOlderServerMovesOn(t *testing.T) {
+	w := newWorld(t)
+	runOperator(w)
+	older, younger := w.server("a"), w.server("b")
+	w.create(older)
+	w.becomes(older, "Accepted", "True Accepted")
+	w.create(younger)
+	w.becomes(younger, "Accepted", "True Accepted")
+	ingress := named(younger, &networkingv1.Ingress{})
+	own := older.Spec.Resource
+	w.update(older, func() { older.Spec.Resource = younger.Spec.Resource })
+	w.becomes(younger, "Exposed", "False ResourceConflict")
+	w.eventually("the Ingress goes", func() bool { return !w.exists(ingress) })
+	w.update(older, func() { older.Spec.Resource = own })
+	w.becomes(younger, "Exposed", "False IngressPending")
+	w.eventually("the Ingress comes back", func() bool { return w.exists(ingress) })
+}
+
 func TestEventTellsOfAChangeOfReadyOnce(t *testing.T) {
 	w := newWorld(t)
 	runOperator(w)
 	s := w.server("a")
 	w.create(s)
 	w.becomes(s, "Ready", "False Progressing")
+	w.runningPod(s, "1")
+	w.becomes(s, "Enforced", "True Enforced")
 	w.makeAvailable(s)
 	w.becomes(s, "Ready", "False IngressPending")
 	w.makeExposed(s)

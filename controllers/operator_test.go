@@ -26,23 +26,33 @@ import (
 type operator struct {
 	cached     client.Client
 	reconciler *controllers.Reconciler
+	asker      *controllers.Asker
 	writes     *writes
+	events     *recorder
 	stop       func()
 }
 
 // startOperator starts what cmd/operator starts, except that nothing wakes the
-// reconciler.
-func startOperator(t testing.TB) *operator {
+// reconciler and nobody asks the pods.
+func startOperator(t testing.TB, network *podNetwork) *operator {
+	t.Helper()
+	return startOperatorWith(t, network, controllers.Policy{})
+}
+
+var platform = controllers.Platform{RuntimeImage: runtimeImage, OperatorNamespace: "securedmcp-system"}
+
+func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Policy) *operator {
 	t.Helper()
 	counted := new(writes)
 	cfg := kubetest.Config(t)
 	cfg.Wrap(counted.count)
 	mgr := newManager(t, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder("test"), runtimeImage)
+	asker, told := controllers.NewAsker(mgr.GetClient(), network.client()), new(recorder)
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, told, platform, policy)
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
 	stop := sync.OnceFunc(func() {
@@ -55,7 +65,7 @@ func startOperator(t testing.TB) *operator {
 	if !mgr.GetCache().WaitForCacheSync(ctx) {
 		t.Fatal("the cache did not fill")
 	}
-	return &operator{cached: mgr.GetClient(), reconciler: reconciler, writes: counted, stop: stop}
+	return &operator{cached: mgr.GetClient(), reconciler: reconciler, asker: asker, writes: counted, events: told, stop: stop}
 }
 
 func newManager(t testing.TB, cfg *rest.Config) ctrl.Manager {
@@ -89,6 +99,8 @@ type writes struct {
 	requests []string
 	// failing is a write that the API server cannot do at the moment.
 	failing string
+	// life ends at some write; nil is a long one.
+	life *life
 }
 
 type roundTripper func(*http.Request) (*http.Response, error)
@@ -106,9 +118,17 @@ func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 			if write == w.failing {
 				return internalError(r), nil
 			}
+			return w.life.send(r, next)
 		}
 		return next.RoundTrip(r)
 	})
+}
+
+// kill has the operator die as l says.
+func (w *writes) kill(l *life) {
+	w.Lock()
+	defer w.Unlock()
+	w.life = l
 }
 
 // fail has one kind of write fail until the test says "".
@@ -126,12 +146,25 @@ func internalError(r *http.Request) *http.Response {
 	}
 }
 
+// recorder keeps events, which a real one writes in the background.
+type recorder struct{ told []string }
+
+func (r *recorder) Eventf(_, _ runtime.Object, kind, reason, _, _ string, _ ...any) {
+	r.told = append(r.told, kind+" "+reason)
+}
+
+// take returns the events since the last call.
+func (r *recorder) take() []string {
+	told := r.told
+	r.told = nil
+	return told
+}
+
 // take returns the writes since the last call, in the order of their names.
-// Events are left out: they are written in the background.
 func (w *writes) take() []string {
 	w.Lock()
 	defer w.Unlock()
-	taken := slices.DeleteFunc(w.requests, func(r string) bool { return strings.HasPrefix(r, "POST events") })
+	taken := w.requests
 	w.requests = nil
 	slices.Sort(taken)
 	return taken

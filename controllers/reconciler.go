@@ -2,10 +2,13 @@ package controllers
 
 import (
 	"context"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -15,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
 // FieldOwner is the field manager of everything the operator writes.
@@ -25,17 +29,24 @@ type Reconciler struct {
 	client client.Client
 	// live reads past the cache, which holds only what the operator made.
 	live   client.Reader
+	asker  *Asker
 	events events.EventRecorder
-	// image is the runtime image of servers that name none.
-	image string
+	// platform is what the cluster's administrator has decided for all servers.
+	platform Platform
+	policy   Policy
+	// patience is since when the status of servers waits.
+	patience patience
 }
 
+// Platform is what the administrator of the cluster has decided for all servers.
+type Platform = desired.Platform
+
 // NewReconciler returns a Reconciler that reads through c, whose cache
-// CacheOptions describes and whose resource index IndexResources added, and
-// through live, which has no cache. image is the runtime image of servers that
-// name none.
-func NewReconciler(c client.Client, live client.Reader, recorder events.EventRecorder, image string) *Reconciler {
-	return &Reconciler{client: client.WithFieldOwner(c, FieldOwner), live: live, events: recorder, image: image}
+// CacheOptions describes and whose index IndexClaims added, and through live,
+// which has no cache. What pods enforce it learns from asker, which is set up
+// beside it.
+func NewReconciler(c client.Client, live client.Reader, asker *Asker, recorder events.EventRecorder, platform Platform, policy Policy) *Reconciler {
+	return &Reconciler{client: client.WithFieldOwner(c, FieldOwner), live: live, asker: asker, events: recorder, platform: platform, policy: policy}
 }
 
 // SetupWithManager lists what wakes the reconciler.
@@ -49,28 +60,45 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, opts controller.Options)
 		Owns(&corev1.Service{}).
 		Owns(&appsv1.Deployment{}).
 		Owns(&networkingv1.Ingress{}).
+		Owns(&networkingv1.NetworkPolicy{}).
+		Owns(&policyv1.PodDisruptionBudget{}).
+		Owns(&autoscalingv2.HorizontalPodAutoscaler{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(serverOfPod), builder.WithPredicates(podChangedVisibly)).
 		Watches(&v1alpha1.SecuredMCPServer{}, rivals(r.client)).
+		WatchesRawSource(r.asker.news()).
 		Complete(r)
 }
 
 // Reconcile runs one pass.
 func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
 	server := new(v1alpha1.SecuredMCPServer)
-	if err := r.client.Get(ctx, req.NamespacedName, server); err != nil {
-		return reconcile.Result{}, client.IgnoreNotFound(err)
+	if err := r.client.Get(ctx, req.NamespacedName, server); client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, err
 	}
-	if !server.DeletionTimestamp.IsZero() {
+	if server.UID == "" || !server.DeletionTimestamp.IsZero() {
+		r.patience.end(req.NamespacedName)
 		return reconcile.Result{}, nil // owner references take the children along
 	}
 	s := newScope(server)
-	err := r.runPhases(ctx, s)
-	if err != nil {
+	if err := r.runPhases(ctx, s); err != nil {
 		s.stumble(err)
-	} else {
-		s.finish()
+		return s.result(err, r.report(ctx, s))
 	}
-	return s.result(err, r.report(ctx, s))
+	s.finish()
+	if left := r.left(s); left > 0 {
+		return reconcile.Result{RequeueAfter: left}, nil
+	}
+	return s.result(r.report(ctx, s))
+}
+
+// left is how long the status waits for what is expected to change it.
+func (r *Reconciler) left(s *scope) time.Duration {
+	key, most := client.ObjectKeyFromObject(s.server), s.worthWaiting()
+	if most == 0 {
+		r.patience.end(key)
+		return 0
+	}
+	return r.patience.left(key, most)
 }
 
 func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
@@ -79,8 +107,10 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
 		r.applyChildren,   // server-side apply desired.*
 		r.announceConfig,  // have the kubelets refresh volumes
 		r.observeServed,   // what do the pods get?             -> url, revision
+		r.withdrawIngress, // is that another server's?
 		r.observeWorkload, // are the replicas available?       -> Available
 		r.observeExposure, // has the Ingress an address?       -> Exposed
+		r.confirm,         // do the pods enforce it?           -> Enforced, replicas
 	} {
 		if err := phase(ctx, s); err != nil {
 			return err

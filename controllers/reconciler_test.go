@@ -1,22 +1,26 @@
 package controllers_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
 )
 
 // allChildren are the writes of a first pass, the status included.
 var allChildren = []string{
-	"PATCH configmaps/a", "PATCH deployments/a", "PATCH ingresses/a",
+	"PATCH configmaps/a", "PATCH deployments/a", "PATCH ingresses/a", "PATCH networkpolicies/a", "PATCH poddisruptionbudgets/a",
 	"PATCH securedmcpservers/a/status", "PATCH serviceaccounts/a", "PATCH services/a",
 }
 
@@ -26,7 +30,7 @@ func TestFirstPassMakesTheChildrenAndSaysWhatIsMissing(t *testing.T) {
 	w.create(s)
 	w.settle(s)
 	w.wantWrites(allChildren...)
-	w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "False Progressing")
+	w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
 
 	cm := named(s, &corev1.ConfigMap{})
 	w.read(cm)
@@ -41,6 +45,8 @@ func TestFirstPassMakesTheChildrenAndSaysWhatIsMissing(t *testing.T) {
 	got.Conditions = nil
 	want := v1alpha1.SecuredMCPServerStatus{
 		ObservedGeneration:  1,
+		Replicas:            &v1alpha1.ReplicaCounts{Desired: 2},
+		Enforced:            "0/0",
 		URL:                 "https://" + w.namespace + ".example.com/a",
 		ResourceMetadataURL: "https://" + w.namespace + ".example.com/.well-known/oauth-protected-resource/a",
 		Revision:            config.Revision([]byte(cm.Data["config.json"])),
@@ -69,7 +75,7 @@ func TestUnchangedServerCausesNoWrites(t *testing.T) {
 	w.settle(s)
 	w.makeAvailable(s)
 	w.makeExposed(s)
-	w.pod(s, "1", corev1.PodStatus{})
+	w.runningPod(s, "1")
 	w.settle(s)
 	w.writes.take()
 
@@ -83,7 +89,7 @@ func TestUnchangedServerCausesNoWrites(t *testing.T) {
 	t.Run("after an operator restart", func(t *testing.T) {
 		w := w.in(t)
 		w.stop()
-		w.operator = startOperator(t)
+		w.operator = startOperator(t, w.network)
 		w.settle(s)
 		w.wantWrites()
 	})
@@ -177,7 +183,7 @@ func TestAChangedPortNumberIsHealed(t *testing.T) {
 	before := essence(service)
 	w.update(service, func() { service.Spec.Ports[0].Port = 81 })
 	w.settle(s)
-	w.wantWrites("PATCH services/a", "PATCH services/a", "PATCH services/a")
+	w.wantWrites("PATCH services/a", "PATCH services/a", "PATCH services/a", "PATCH services/a")
 	w.read(service)
 	if diff := cmp.Diff(before, essence(service)); diff != "" {
 		t.Errorf("Service (-before +healed):\n%s", diff)
@@ -186,10 +192,79 @@ func TestAChangedPortNumberIsHealed(t *testing.T) {
 	w.wantWrites()
 }
 
+// overwritten makes a server whose Deployment the operator had to overwrite,
+// with a limit that its spec may drop.
+func (w *world) overwritten(s *v1alpha1.SecuredMCPServer) *appsv1.Deployment {
+	w.t.Helper()
+	w.update(s, func() { s.Spec.Workload.Resources.Limits = quantities("cpu", "1") })
+	w.settle(s)
+	d := named(s, &appsv1.Deployment{})
+	w.update(d, func() { d.Spec.Template.Spec.Containers[0].Ports[0].ContainerPort = 8081 })
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites("PATCH deployments/a", "PATCH deployments/a", "PATCH deployments/a", "PATCH deployments/a")
+	w.read(d)
+	return d
+}
+
+// wantNoUpdates checks that the operator owns fields by applying only: what it
+// owned by updates as well would stay when it is no longer wanted.
+func (w *world) wantNoUpdates(o client.Object) {
+	w.t.Helper()
+	for _, e := range o.GetManagedFields() {
+		if e.Manager == controllers.FieldOwner && e.Operation == metav1.ManagedFieldsOperationUpdate {
+			w.t.Errorf("the operator owns fields of %T by updates: %s", o, e.FieldsV1)
+		}
+	}
+}
+
+func TestFieldDroppedAfterAChildWasOverwrittenIsGone(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	d := w.overwritten(s)
+	w.wantNoUpdates(d)
+	if d.Spec.Template.Spec.Containers[0].Resources.Limits.Cpu().IsZero() {
+		t.Fatal("the limit is not there before it is dropped")
+	}
+	w.update(s, func() { s.Spec.Workload.Resources.Limits = nil })
+	w.settle(s)
+	w.read(d)
+	if limits := d.Spec.Template.Spec.Containers[0].Resources.Limits; !limits.Cpu().IsZero() {
+		t.Errorf("limits %v, want none of cpu", limits)
+	}
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
+}
+
+// An operator that ends between the overwriting and the giving up leaves its
+// updates behind. The others' entries are theirs.
+func TestOwnershipThatAnEarlierPassLeftIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	service := named(s, &corev1.Service{})
+	w.update(service, func() { service.Labels["team"] = "billing" })
+	operator := client.WithFieldOwner(w.person, controllers.FieldOwner)
+	service.Labels["left"] = "behind"
+	if err := operator.Update(t.Context(), service); err != nil {
+		t.Fatal(err)
+	}
+	w.seen(service)
+	w.settle(s)
+	w.wantWrites("PATCH services/a")
+	w.read(service)
+	w.wantNoUpdates(service)
+	if !slices.ContainsFunc(service.ManagedFields, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == "person" }) {
+		t.Errorf("the person's entry is gone: %v", service.ManagedFields)
+	}
+	w.settle(s)
+	w.wantWrites()
+}
+
 func TestDeletedChildrenComeBack(t *testing.T) {
 	w := newWorld(t)
 	s := w.ready("a")
-	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &networkingv1.Ingress{}, &appsv1.Deployment{}} {
+	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &networkingv1.Ingress{}, &networkingv1.NetworkPolicy{}, &policyv1.PodDisruptionBudget{}, &appsv1.Deployment{}} {
 		o := named(s, o)
 		w.delete(o)
 		w.settle(s)
@@ -219,7 +294,7 @@ func TestChildWithoutOurLabelIsFoundAgain(t *testing.T) {
 	if cm.UID != uid || cm.Labels["app.kubernetes.io/managed-by"] != "securedmcp-operator" {
 		t.Errorf("uid %s, labels %v; want %s with our label back", cm.UID, cm.Labels, uid)
 	}
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 }
 
 func TestIngressGoesWhenNoLongerAskedFor(t *testing.T) {
@@ -231,7 +306,7 @@ func TestIngressGoesWhenNoLongerAskedFor(t *testing.T) {
 	if w.exists(named(s, &networkingv1.Ingress{})) {
 		t.Error("the Ingress is still there")
 	}
-	w.wantConditions(s, "True Accepted", "True Available", "True ClusterLocal", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True ClusterLocal", "True Enforced", "True Ready")
 	w.settle(s)
 	w.wantWrites()
 }
@@ -241,7 +316,8 @@ func TestScaledToZeroIsNotAvailable(t *testing.T) {
 	s := w.ready("a")
 	w.update(s, func() { s.Spec.Workload.Replicas = new(int32(0)) })
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "False ScaledToZero", "True Exposed", "False ScaledToZero")
+	w.wantConditions(s, "True Accepted", "False ScaledToZero", "True Exposed", "True Enforced", "False ScaledToZero")
+	w.wantReplicas(s, 0, 2, 2) // they are not gone yet
 }
 
 func TestDeletedServerIsLeftToGarbageCollection(t *testing.T) {

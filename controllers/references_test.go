@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -146,7 +147,7 @@ func TestMountsFollowTheSpec(t *testing.T) {
 				s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls"}
 			},
 			[]string{"config", "introspection-client", "issuer-ca", "redis-password", "tls"},
-			[]string{"PATCH configmaps/a", "PATCH deployments/a", "PATCH ingresses/a", "PATCH services/a"},
+			[]string{"PATCH configmaps/a", "PATCH deployments/a", "PATCH ingresses/a", "PATCH networkpolicies/a", "PATCH services/a"},
 		},
 		{
 			"nothing",
@@ -154,12 +155,14 @@ func TestMountsFollowTheSpec(t *testing.T) {
 				s.Spec.Tokens, s.Spec.RateLimit, s.Spec.Exposure.TLS = v1alpha1.Tokens{}, nil, nil
 			},
 			[]string{"config"},
-			[]string{"PATCH configmaps/a", "PATCH deployments/a", "PATCH ingresses/a", "PATCH services/a"},
+			[]string{"PATCH configmaps/a", "PATCH deployments/a", "PATCH ingresses/a", "PATCH networkpolicies/a", "PATCH services/a"},
 		},
 	} {
 		w.update(s, step.change)
 		w.settle(s)
-		writes := slices.DeleteFunc(w.writes.take(), func(write string) bool { return write == "PATCH securedmcpservers/a/status" })
+		writes := slices.DeleteFunc(w.writes.take(), func(write string) bool {
+			return write == "PATCH securedmcpservers/a/status" || strings.HasPrefix(write, "PATCH pods/")
+		})
 		if diff := cmp.Diff(step.writes, writes); diff != "" {
 			t.Errorf("%s: writes (-want +got):\n%s", step.what, diff)
 		}

@@ -12,9 +12,17 @@ import (
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
-// conditionTypes are all conditions but Ready, in the order in which Ready looks
-// at them.
-var conditionTypes = []string{v1alpha1.ConditionAccepted, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed}
+// readyTypes are the conditions that Ready sums up, in the order in which it
+// looks at them.
+var readyTypes = []string{
+	v1alpha1.ConditionAccepted, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionEnforced,
+}
+
+// conditionTypes are all conditions, in the order in which people read them.
+var conditionTypes = []string{
+	v1alpha1.ConditionAccepted, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionEnforced,
+	v1alpha1.ConditionReady,
+}
 
 // scope is what one pass knows and decides about one server.
 type scope struct {
@@ -30,6 +38,15 @@ type scope struct {
 	children []child
 	// refused says by kind of child why the API server did not take it.
 	refused map[string]error
+	// evictedBy is the older server to which evictedFrom belongs, the resource that
+	// this one served last. It is nil if there is none, or the spec is accepted.
+	evictedBy   *v1alpha1.SecuredMCPServer
+	evictedFrom string
+	// desiredReplicas is what the Deployment is asked for.
+	desiredReplicas int32
+	// expected are the conditions that are not True and that time alone is likely
+	// to change, with how long to give it.
+	expected map[string]time.Duration
 	// invalid is set when only an edit of the spec helps.
 	invalid error
 	// again is when to look again at what no watch reports; 0 is never.
@@ -37,8 +54,8 @@ type scope struct {
 }
 
 func newScope(server *v1alpha1.SecuredMCPServer) *scope {
-	s := &scope{server: server, status: *server.Status.DeepCopy(), refused: map[string]error{}}
-	for _, condition := range append(conditionTypes, v1alpha1.ConditionReady) {
+	s := &scope{server: server, status: *server.Status.DeepCopy(), refused: map[string]error{}, expected: map[string]time.Duration{}}
+	for _, condition := range conditionTypes {
 		if meta.FindStatusCondition(s.status.Conditions, condition) == nil {
 			s.unknown(condition, v1alpha1.ReasonReconciling, "not observed yet")
 		}
@@ -68,17 +85,49 @@ func (s *scope) set(condition string, status metav1.ConditionStatus, reason, mes
 	})
 }
 
+// expect says that condition, which is not True, is likely to change within most.
+func (s *scope) expect(condition string, most time.Duration) { s.expected[condition] = most }
+
+// worthWaiting is how long to wait, at most, before the status is written: what
+// is expected then comes with the same write, and Ready does not go away and come
+// back with every edit. It is 0 if nothing is expected, if there is other news, or
+// if there is no status yet.
+func (s *scope) worthWaiting() time.Duration {
+	if s.server.Status.Conditions == nil {
+		return 0
+	}
+	var most time.Duration
+	for _, condition := range readyTypes {
+		c := meta.FindStatusCondition(s.status.Conditions, condition)
+		if c.Status == metav1.ConditionTrue {
+			continue
+		}
+		patience, expected := s.expected[condition]
+		if !expected && !s.said(c) {
+			return 0
+		}
+		most = max(most, patience)
+	}
+	return most
+}
+
+// said tells whether the status has said c before, be it of an older spec.
+func (s *scope) said(c *metav1.Condition) bool {
+	before := meta.FindStatusCondition(s.server.Status.Conditions, c.Type)
+	return before != nil && before.Status == c.Status && before.Reason == c.Reason && before.Message == c.Message
+}
+
 // finish decides Ready after a pass in which every phase had its say.
 func (s *scope) finish() {
 	s.status.ObservedGeneration = s.server.Generation
-	for _, condition := range conditionTypes {
+	for _, condition := range readyTypes {
 		c := meta.FindStatusCondition(s.status.Conditions, condition)
 		if c.Status != metav1.ConditionTrue {
 			s.set(v1alpha1.ConditionReady, c.Status, c.Reason, c.Message)
 			return
 		}
 	}
-	s.yes(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "the spec is accepted, and the server is available and exposed")
+	s.yes(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "the spec is accepted, and the server is available, exposed and enforced")
 }
 
 // stumble has the conditions that no pass could decide so far say why. What

@@ -2,9 +2,7 @@ package controllers
 
 import (
 	"context"
-	"net/url"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -21,44 +19,26 @@ import (
 	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
-// resourceIndex finds servers by what they claim.
-const resourceIndex = "spec.resource"
-
-// IndexResources adds the index that finds two servers with the same resource.
-func IndexResources(ctx context.Context, indexer client.FieldIndexer) error {
-	return indexer.IndexField(ctx, &v1alpha1.SecuredMCPServer{}, resourceIndex, func(o client.Object) []string {
-		return []string{claim(o.(*v1alpha1.SecuredMCPServer))}
+// IndexClaims adds the index that finds two servers that cannot both be had.
+func IndexClaims(ctx context.Context, indexer client.FieldIndexer) error {
+	return indexer.IndexField(ctx, &v1alpha1.SecuredMCPServer{}, claimIndex, func(o client.Object) []string {
+		return claims(o.(*v1alpha1.SecuredMCPServer))
 	})
 }
 
-// claim is spec.resource in the form in which equal URIs are equal strings:
-// scheme and host in lower case (RFC 3986 section 6.2.2.1), without the
-// scheme's default port (section 6.2.3).
-func claim(s *v1alpha1.SecuredMCPServer) string {
-	u, err := url.Parse(s.Spec.Resource)
-	if err != nil {
-		return s.Spec.Resource
-	}
-	u.Host = strings.ToLower(u.Host)
-	if port := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; port != "" {
-		u.Host = strings.TrimSuffix(u.Host, port)
-	}
-	return u.String()
-}
-
-// rivals wakes the servers with the same resource when one comes, goes, or
-// claims another.
+// rivals wakes the servers with the same claims when one comes, goes, or claims
+// something else.
 func rivals(c client.Client) handler.EventHandler {
 	type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]
 	wake := func(ctx context.Context, q queue, o client.Object) {
 		server := o.(*v1alpha1.SecuredMCPServer)
-		var same v1alpha1.SecuredMCPServerList
-		if err := c.List(ctx, &same, client.MatchingFields{resourceIndex: claim(server)}); err != nil {
-			log.FromContext(ctx).Error(err, "listing servers with the same resource")
+		others, err := claimants(ctx, c, claims(server))
+		if err != nil {
+			log.FromContext(ctx).Error(err, "listing servers with the same claims")
 			return
 		}
-		for i := range same.Items {
-			if key := client.ObjectKeyFromObject(&same.Items[i]); key != client.ObjectKeyFromObject(server) {
+		for i := range others {
+			if key := client.ObjectKeyFromObject(&others[i]); key != client.ObjectKeyFromObject(server) {
 				q.Add(reconcile.Request{NamespacedName: key})
 			}
 		}
@@ -68,7 +48,7 @@ func rivals(c client.Client) handler.EventHandler {
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { wake(ctx, q, e.Object) },
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			before, now := e.ObjectOld.(*v1alpha1.SecuredMCPServer), e.ObjectNew.(*v1alpha1.SecuredMCPServer)
-			if claim(before) != claim(now) || before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() {
+			if !slices.Equal(claims(before), claims(now)) || before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() {
 				wake(ctx, q, before)
 				wake(ctx, q, now)
 			}
@@ -94,6 +74,7 @@ var podChangedVisibly = predicate.Funcs{
 			before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() ||
 			!equality.Semantic.DeepEqual(before.Annotations, now.Annotations) ||
 			before.Status.Phase != now.Status.Phase ||
+			serves(before) != serves(now) ||
 			!slices.Equal(podCauses(before), podCauses(now)) ||
 			isStarting(before) != isStarting(now)
 	},

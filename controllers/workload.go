@@ -14,15 +14,18 @@ import (
 // observeWorkload decides Available: the Deployment says whether, and what
 // stands in the way of its pods says why not.
 func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
-	for _, kind := range []string{kindServiceAccount, kindConfigMap, kindService, kindDeployment} {
+	var d appsv1.Deployment
+	if err := r.own(ctx, s.server, &d); err != nil {
+		return fmt.Errorf("reading Deployment: %w", err)
+	}
+	if d.UID != "" {
+		s.desiredReplicas = *d.Spec.Replicas
+	}
+	for _, kind := range []string{kindServiceAccount, kindConfigMap, kindService, kindNetworkPolicy, kindDeployment, kindBudget, kindAutoscaler} {
 		if err := s.refused[kind]; err != nil {
 			s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonChildRejected, fmt.Sprintf("the API server refused %s: %v", kind, err))
 			return nil
 		}
-	}
-	var d appsv1.Deployment
-	if err := r.own(ctx, s.server, &d); err != nil {
-		return fmt.Errorf("reading Deployment: %w", err)
 	}
 	if d.UID == "" {
 		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonNotDeployed, "there is no Deployment: no spec has been accepted")
@@ -37,9 +40,11 @@ func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
 }
 
 // judge sets Available from what the Deployment says; obstacle, if any, is why
-// not all is well.
+// not all is well. A status that is about an older spec of the Deployment says
+// nothing: that spec may have asked for other pods, or for none.
 func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
-	available := deploymentCondition(d, appsv1.DeploymentAvailable) == corev1.ConditionTrue
+	outdated := d.Status.ObservedGeneration < d.Generation
+	available := !outdated && deploymentCondition(d, appsv1.DeploymentAvailable) == corev1.ConditionTrue
 	replicas := *d.Spec.Replicas
 	switch {
 	case replicas == 0:
@@ -50,6 +55,9 @@ func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
 		s.yes(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, "the replicas are available, yet another pod is held up: "+obstacle.message)
 	case obstacle != nil:
 		s.no(v1alpha1.ConditionAvailable, obstacle.reason, obstacle.message)
+	case outdated && d.Status.ObservedGeneration > 0:
+		s.expect(v1alpha1.ConditionAvailable, propagationPatience)
+		s.unknown(v1alpha1.ConditionAvailable, v1alpha1.ReasonProgressing, "the status of the Deployment is not yet about its newest spec")
 	default:
 		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonProgressing, "waiting for the replicas to become ready")
 	}

@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -79,9 +80,37 @@ func TestHeldUpUpdateDoesNotTakeAvailabilityAway(t *testing.T) {
 		})
 	})
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Ready")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	want := `the replicas are available, yet another pod is held up: pods cannot be created: violates PodSecurity "restricted:latest"`
 	if got := message(s, "Available"); got != want {
 		t.Errorf("message %q, want %q", got, want)
+	}
+}
+
+// Until the Deployment controller has looked, "available" is about pods that are
+// no longer asked for, or about none at all.
+func TestOutdatedDeploymentStatusIsNotBelieved(t *testing.T) {
+	tests := map[string]struct {
+		observed, text string
+		generation     int64
+	}{
+		"of an older spec":        {"Unknown Progressing", "the status of the Deployment is not yet about its newest spec", 1},
+		"of a spec never seen":    {"False Progressing", "waiting for the replicas to become ready", 0},
+		"of the newest spec, yes": {"True Available", "the replicas are available", 2},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.ready("a")
+			w.update(s, func() { s.Spec.Workload.Image = "ghcr.io/securedmcp/runtime:other" })
+			w.settle(s)
+			d := named(s, &appsv1.Deployment{})
+			w.updateStatus(d, func() { d.Status.ObservedGeneration = test.generation })
+			w.settle(s)
+			w.wantConditions(s, "True Accepted", test.observed, "True Exposed", "True Enforced", strings.Replace(test.observed, "True Available", "True Ready", 1))
+			if got := message(s, "Available"); got != test.text {
+				t.Errorf("message %q, want %q", got, test.text)
+			}
+		})
 	}
 }

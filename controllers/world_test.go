@@ -30,6 +30,7 @@ type world struct {
 	// person is not the operator: it has no cache and its own field manager.
 	person    client.Client
 	namespace string
+	network   *podNetwork
 	*operator
 }
 
@@ -47,8 +48,8 @@ func newWorld(t testing.TB) *world {
 	if err := person.Create(t.Context(), ns); err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, person: client.WithFieldOwner(person, "person"), namespace: ns.Name}
-	w.operator = startOperator(t)
+	w := &world{t: t, person: client.WithFieldOwner(person, "person"), namespace: ns.Name, network: newPodNetwork()}
+	w.operator = startOperator(t, w.network)
 	return w
 }
 
@@ -175,17 +176,52 @@ func (w *world) eventually(what string, holds func() bool) {
 	}
 }
 
-// reconcile runs one pass, reads s anew, and checks the laws of conditions.
-func (w *world) reconcile(s *v1alpha1.SecuredMCPServer) (reconcile.Result, error) {
+// pass runs one pass and reads s anew.
+func (w *world) pass(s *v1alpha1.SecuredMCPServer) (reconcile.Result, error) {
 	w.t.Helper()
 	result, err := w.reconciler.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s)})
 	w.read(s)
 	w.seen(s)
+	return result, err
+}
+
+// reconcile runs a pass, has the pods asked, runs the pass that their answers
+// cause, and checks the laws of conditions. Nothing is waited for.
+func (w *world) reconcile(s *v1alpha1.SecuredMCPServer) (reconcile.Result, error) {
+	w.t.Helper()
+	if result, err := w.pass(s); err != nil {
+		checkLaws(w.t, s)
+		return result, err
+	}
+	w.ask(s)
+	w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
+	result, err := w.pass(s)
 	checkLaws(w.t, s)
 	return result, err
 }
 
-// settle runs one pass that must not fail.
+// ask has the operator ask the pods of s, and returns when it wants to ask each
+// again.
+func (w *world) ask(s *v1alpha1.SecuredMCPServer) map[string]time.Duration {
+	w.t.Helper()
+	var pods corev1.PodList
+	if err := w.person.List(w.t.Context(), &pods, client.InNamespace(s.Namespace), client.MatchingLabels{"app.kubernetes.io/instance": s.Name}); err != nil {
+		w.t.Fatal(err)
+	}
+	again := map[string]time.Duration{}
+	for i := range pods.Items {
+		p := &pods.Items[i]
+		w.seen(p)
+		result, err := w.asker.Reconcile(w.t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p)})
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		again[p.Name] = result.RequeueAfter
+	}
+	return again
+}
+
+// settle is reconcile that must not fail.
 func (w *world) settle(s *v1alpha1.SecuredMCPServer) reconcile.Result {
 	w.t.Helper()
 	result, err := w.reconcile(s)

@@ -32,5 +32,7 @@ for role in viewer editor admin; do
 	rules "config/rbac/securedmcpserver_${role}_role.yaml" >"$chart/$role-rules.yaml"
 done
 
+go run ./hack/rbac-doc controllers/rbac.go >docs/security/rbac.md
+
 "$crd_ref_docs" --log-level=ERROR --source-path=api/v1alpha1 --config=hack/crd-ref-docs/config.yaml \
 	--templates-dir=hack/crd-ref-docs/templates --renderer=markdown --output-path=docs/reference/api.md

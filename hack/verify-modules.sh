@@ -15,3 +15,4 @@ if [ "${#untidy[@]}" -gt 0 ]; then
 	echo "not tidy: ${untidy[*]}; run \"make tidy\"" >&2
 	exit 1
 fi
+hack/shared-modules.sh check

@@ -20,6 +20,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 	// Group=securedmcp.dev, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithKind("Authentication"):
 		return &apiv1alpha1.AuthenticationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Autoscaling"):
+		return &apiv1alpha1.AutoscalingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapKeyRef"):
 		return &apiv1alpha1.ConfigMapKeyRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Exposure"):
@@ -36,16 +38,22 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IntrospectionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Limits"):
 		return &apiv1alpha1.LimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Peer"):
+		return &apiv1alpha1.PeerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodTLS"):
 		return &apiv1alpha1.PodTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RateLimit"):
 		return &apiv1alpha1.RateLimitApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Redis"):
 		return &apiv1alpha1.RedisApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ReplicaCounts"):
+		return &apiv1alpha1.ReplicaCountsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Resources"):
 		return &apiv1alpha1.ResourcesApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Revocation"):
 		return &apiv1alpha1.RevocationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Scheduling"):
+		return &apiv1alpha1.SchedulingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Scope"):
 		return &apiv1alpha1.ScopeApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyRef"):

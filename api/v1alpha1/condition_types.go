@@ -8,6 +8,8 @@ const (
 	ConditionAvailable = "Available"
 	// ConditionExposed is True when the Ingress has an address, or when none is asked for.
 	ConditionExposed = "Exposed"
+	// ConditionEnforced is True when every ready pod says that it enforces status.revision.
+	ConditionEnforced = "Enforced"
 	// ConditionReady is True when all others are; otherwise it has the reason and message of the first that is not.
 	ConditionReady = "Ready"
 )
@@ -24,8 +26,12 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonInvalidSpec says that the spec cannot be served; only an edit helps. What was accepted last keeps serving.
 	ReasonInvalidSpec = "InvalidSpec"
-	// ReasonResourceConflict says that an older object has the same resource.
+	// ReasonResourceConflict says that an older object has the same resource, or the same route of an Ingress.
 	ReasonResourceConflict = "ResourceConflict"
+	// ReasonHostNotAllowed says that the namespace may not use the host of spec.resource.
+	ReasonHostNotAllowed = "HostNotAllowed"
+	// ReasonImageNotAllowed says that spec.workload.image has none of the prefixes that images must have.
+	ReasonImageNotAllowed = "ImageNotAllowed"
 	// ReasonNameConflict says that an object of the same name, which is not ours, is in the way.
 	ReasonNameConflict = "NameConflict"
 )
@@ -70,4 +76,20 @@ const (
 	ReasonIngressPending = "IngressPending"
 	// ReasonIngressRejected says that the API server refused the Ingress.
 	ReasonIngressRejected = "IngressRejected"
+)
+
+// Reasons of Enforced.
+const (
+	// ReasonEnforced says that every ready pod enforces status.revision.
+	ReasonEnforced = "Enforced"
+	// ReasonConfigRefused says that a pod refuses the configuration and keeps the one before.
+	ReasonConfigRefused = "ConfigRefused"
+	// ReasonPodUnreachable says that a pod does not tell what it enforces.
+	ReasonPodUnreachable = "PodUnreachable"
+	// ReasonPropagating says that the configuration is on its way to a pod.
+	ReasonPropagating = "Propagating"
+	// ReasonNotAsked says that the operator has not come to ask a pod yet.
+	ReasonNotAsked = "NotAsked"
+	// ReasonNoReadyReplicas says that there is no ready pod to ask.
+	ReasonNoReadyReplicas = "NoReadyReplicas"
 )

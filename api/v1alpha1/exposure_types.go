@@ -7,6 +7,13 @@ type Exposure struct {
 	// +optional
 	Ingress *Ingress `json:"ingress,omitempty"`
 
+	// from are the pods that may connect to the public port, in clusters that enforce NetworkPolicies: those of the ingress controller,
+	// and of clients inside of the cluster. Default: everyone.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=32
+	From []Peer `json:"from,omitempty"` //nolint:kubeapilinter // a rule of Peer requires one of its fields, as in every NetworkPolicy
+
 	// tls has the pods themselves speak TLS: HTTP/1.1 and HTTP/2 over TLS and nothing else, at port 443 of the Service in place of 80. The Ingress then
 	// speaks TLS to them. Turning it on or off restarts the pods. Default: the pods speak plain HTTP.
 	// +optional

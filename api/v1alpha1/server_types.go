@@ -11,6 +11,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
 // +kubebuilder:printcolumn:name="URL",type=string,JSONPath=`.status.url`
+// +kubebuilder:printcolumn:name="Enforced",type=string,JSONPath=`.status.enforced`
 // +kubebuilder:printcolumn:name="Issuer",type=string,JSONPath=`.spec.issuer`,priority=1
 // +kubebuilder:printcolumn:name="Revision",type=string,JSONPath=`.status.revision`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
@@ -68,7 +69,7 @@ type SecuredMCPServerSpec struct {
 	// resource is the canonical URI of the server (RFC 8707, RFC 9728): the address that clients are given. Its host is
 	// the only Host that is served and its path is the MCP endpoint. https (http for loopback hosts only), no user information,
 	// query, fragment or trailing slash; the path consists of unescaped characters, without empty or dot segments.
-	// One resource belongs to one object of the cluster: the older one.
+	// One resource belongs to one object of the cluster: the older one. With exposure.ingress so do its host and path, whatever the port.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -173,9 +174,9 @@ type SecuredMCPServerSpec struct {
 
 // SecuredMCPServerStatus is what the operator last saw.
 type SecuredMCPServerStatus struct {
-	// conditions are Accepted, Available, Exposed and Ready. Ready is True when all of the others are, and otherwise carries the reason and
-	// message of the first that is not. Exposed says that the Ingress has an address; whether its certificate exists is not checked. All reasons
-	// are in docs/reference/conditions.md.
+	// conditions are Accepted, Available, Exposed, Enforced and Ready. Ready is True when all of the others are, and otherwise carries the reason and
+	// message of the first that is not. Exposed says that the Ingress has an address; whether its certificate exists is not checked. Enforced
+	// says that every ready pod, asked by the operator, enforces revision. All reasons are in docs/reference/conditions.md.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -205,4 +206,32 @@ type SecuredMCPServerStatus struct {
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
 	Revision string `json:"revision,omitempty"`
+
+	// replicas counts the pods.
+	// +optional
+	Replicas *ReplicaCounts `json:"replicas,omitempty"`
+
+	// enforced is how many of the ready pods enforce revision, for people: "2/2" is enforcing of ready.
+	// +optional
+	// +kubebuilder:validation:MinLength=3
+	// +kubebuilder:validation:MaxLength=32
+	Enforced string `json:"enforced,omitempty"`
+}
+
+// ReplicaCounts counts the pods of a server.
+type ReplicaCounts struct {
+	// desired is how many the Deployment is asked for.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Desired int32 `json:"desired"` //nolint:kubeapilinter // only the operator writes it, and 0 is a count
+
+	// ready is how many get requests: they are ready and do not terminate. Those of an older ReplicaSet count too.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Ready int32 `json:"ready"` //nolint:kubeapilinter // only the operator writes it, and 0 is a count
+
+	// enforcing is how many of the ready ones say that they enforce revision. One that cannot be asked does not.
+	// +required
+	// +kubebuilder:validation:Minimum=0
+	Enforcing int32 `json:"enforcing"` //nolint:kubeapilinter // only the operator writes it, and 0 is a count
 }

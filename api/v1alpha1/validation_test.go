@@ -321,6 +321,50 @@ func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
 			func(o object) { o.set("a b", "spec", "exposure", "ingress", "className") },
 			`spec.exposure.ingress.className: Invalid value: "a b": want the name of an IngressClass: lower-case letters, digits, hyphens and dots`,
 		},
+		"a peer that selects nothing": {
+			func(o object) { o.set([]any{map[string]any{}}, "spec", "exposure", "from") },
+			"spec.exposure.from[0]: Invalid value: want namespaceSelector, podSelector or both; {namespaceSelector: {}} is every pod of the cluster",
+		},
+		"replicas beside autoscaling": {
+			func(o object) {
+				o.set(map[string]any{"replicas": int64(2), "autoscaling": map[string]any{"maxReplicas": int64(3)}}, "spec", "workload")
+			},
+			"spec.workload.replicas: Invalid value: want no replicas while autoscaling is set: the HorizontalPodAutoscaler decides their number",
+		},
+		"autoscaling without a largest number": {
+			func(o object) { o.set(map[string]any{"autoscaling": map[string]any{}}, "spec", "workload") },
+			"spec.workload.autoscaling.maxReplicas: Required value",
+		},
+		"autoscaling between 5 and 3": {
+			func(o object) {
+				o.set(map[string]any{"autoscaling": map[string]any{"minReplicas": int64(5), "maxReplicas": int64(3)}}, "spec", "workload")
+			},
+			"spec.workload.autoscaling.maxReplicas: Invalid value: want maxReplicas to be minReplicas or more",
+		},
+		"autoscaling below its default": {
+			func(o object) {
+				o.set(map[string]any{"autoscaling": map[string]any{"maxReplicas": int64(1)}}, "spec", "workload")
+			},
+			"spec.workload.autoscaling.maxReplicas: Invalid value: want 2 or more, which is the default of minReplicas, or minReplicas: 1",
+		},
+		"egress is unknown": {
+			func(o object) { o.set("Closed", "spec", "workload", "egress") },
+			`spec.workload.egress: Unsupported value: "Closed": supported values: "Open", "Declared"`,
+		},
+		"a pod label is the operator's": {
+			func(o object) { o.set(map[string]any{"app.kubernetes.io/name": "x"}, "spec", "workload", "podLabels") },
+			"spec.workload.podLabels: Invalid value: want no labels below app.kubernetes.io/ or securedmcp.dev/: the operator sets those",
+		},
+		"a pod annotation is the operator's": {
+			func(o object) {
+				o.set(map[string]any{"securedmcp.dev/config-revision": "x"}, "spec", "workload", "podAnnotations")
+			},
+			"spec.workload.podAnnotations: Invalid value: want no annotations below securedmcp.dev/: the operator sets those",
+		},
+		"a priority class is impossible": {
+			func(o object) { o.set(map[string]any{"priorityClassName": "A b"}, "spec", "workload", "scheduling") },
+			`spec.workload.scheduling.priorityClassName: Invalid value: "A b": want the name of a PriorityClass: lower-case letters, digits, hyphens and dots`,
+		},
 		"replicas are negative": {
 			func(o object) { o.set(int64(-1), "spec", "workload", "replicas") },
 			"spec.workload.replicas: Invalid value: -1: spec.workload.replicas in body should be greater than or equal to 0",

@@ -1,14 +1,23 @@
 package v1alpha1
 
-import "k8s.io/apimachinery/pkg/api/resource"
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+)
 
 // Workload says how the server runs.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.replicas) || !has(self.autoscaling)",fieldPath=".replicas",message="want no replicas while autoscaling is set: the HorizontalPodAutoscaler decides their number"
 type Workload struct {
 	// replicas is the number of pods; any of them answers any request. 0 stops the server. Default: 2.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
 	Replicas *int32 `json:"replicas,omitempty"`
+
+	// autoscaling leaves the number of pods to a HorizontalPodAutoscaler. Default: none, there are always as many as replicas says.
+	// +optional
+	Autoscaling *Autoscaling `json:"autoscaling,omitempty"`
 
 	// resources are the compute resources of one pod. Default: requests of 10m cpu and 32Mi memory and a memory limit of 128Mi, each unless given.
 	// +optional
@@ -24,6 +33,35 @@ type Workload struct {
 	// imagePullPolicy is Always, IfNotPresent or Never. Default: Always for the tag latest, otherwise IfNotPresent.
 	// +optional
 	ImagePullPolicy PullPolicy `json:"imagePullPolicy,omitempty"`
+
+	// imagePullSecrets are Secrets of the namespace with the credentials of the image's registry. Default: none.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=8
+	ImagePullSecrets []corev1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
+
+	// egress is where the pods may connect to, in clusters that enforce NetworkPolicies: Open, anywhere; or Declared, only DNS, the issuer,
+	// and the namespaces of the upstreams, all of which must then be Services of the cluster, for example http://billing-api.billing.svc:8080.
+	// An issuer outside of the cluster is any address at its port, since NetworkPolicies know no host names. Default: Open.
+	// +optional
+	Egress Egress `json:"egress,omitempty"`
+
+	// scheduling says on which nodes the pods may run. Default: any, spread over nodes where that is possible.
+	// +optional
+	Scheduling Scheduling `json:"scheduling,omitzero"`
+
+	// podLabels are put on the pods, beside the operator's own. A change replaces the pods. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('app.kubernetes.io/') && !k.startsWith('securedmcp.dev/'))",message="want no labels below app.kubernetes.io/ or securedmcp.dev/: the operator sets those"
+	PodLabels map[string]string `json:"podLabels,omitempty"`
+
+	// podAnnotations are put on the pods. A change replaces the pods. Default: none.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=32
+	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('securedmcp.dev/'))",message="want no annotations below securedmcp.dev/: the operator sets those"
+	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
 
 	// logLevel is the least level that is logged: Debug, Info, Warn or Error. Audit lines are written whatever it is. A change is followed without
 	// a restart. Default: Info.

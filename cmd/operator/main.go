@@ -10,10 +10,12 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 
+	"github.com/securedmcp/operator/controllers"
 	"github.com/securedmcp/operator/controllers/app"
 )
 
@@ -43,6 +45,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", app.DefaultHealthProbeBindAddress, "`address` of /healthz and /readyz; 0 is off")
 	flags.StringVar(&o.MetricsBindAddress, "metrics-bind-address", app.DefaultMetricsBindAddress, "`address` of /metrics, over TLS and with the API server's authentication and authorization; 0 is off")
 	flags.IntVar(&o.MaxConcurrentReconciles, "max-concurrent-reconciles", app.DefaultMaxConcurrentReconciles, "`number` of servers worked on at a time")
+	flags.StringVar(&o.OperatorNamespace, "operator-namespace", "", "`namespace` that may ask the admin ports of servers (default: the namespace of the pod)")
+	flags.Func("monitoring-namespaces", "`namespaces` that may read the metrics of servers, separated by commas", list(&o.MonitoringNamespaces))
+	flags.Func("namespaces", "`namespaces` whose servers are worked on, separated by commas (default: all)", list(&o.Namespaces))
+	flags.StringVar(&o.WatchLabelSelector, "watch-label-selector", "", "label `selector` of the servers that are worked on (default: all)")
+	flags.Func("allowed-hosts", "`NAMESPACE=HOST,...` hosts that servers of a namespace may have; *.example.com is every host below, the namespace * is all of them; may be repeated (default: every host)", hosts(&o.Policy))
+	flags.Func("allowed-image-prefixes", "`prefixes` that images of servers must have, separated by commas (default: every image)", list(&o.Policy.AllowedImagePrefixes))
 	flags.TextVar(&level, "log-level", slog.LevelInfo, "least `level` that is logged: DEBUG, INFO, WARN or ERROR")
 	flags.Var(&format, "log-format", "`format` of logs: json or text")
 	config.RegisterFlags(flags)
@@ -68,6 +76,36 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return fmt.Errorf("finding the cluster: %w", err)
 	}
 	return app.Run(ctx, cluster, o)
+}
+
+// list adds the elements of a list with commas to to.
+func list(to *[]string) func(string) error {
+	return func(value string) error {
+		for element := range strings.SplitSeq(value, ",") {
+			if element = strings.TrimSpace(element); element != "" {
+				*to = append(*to, element)
+			}
+		}
+		return nil
+	}
+}
+
+// hosts adds NAMESPACE=HOST,... to a policy. A namespace without hosts may have
+// none.
+func hosts(to *controllers.Policy) func(string) error {
+	return func(value string) error {
+		namespace, patterns, ok := strings.Cut(value, "=")
+		if !ok || namespace == "" {
+			return errors.New("want NAMESPACE=HOST,..., for example billing=mcp.example.com,*.billing.example.com")
+		}
+		if to.AllowedHosts == nil {
+			to.AllowedHosts = map[string][]string{}
+		}
+		all := to.AllowedHosts[namespace]
+		err := list(&all)(patterns)
+		to.AllowedHosts[namespace] = all
+		return err
+	}
 }
 
 // logFormat is json or text.

@@ -85,6 +85,7 @@ func TestAWrongCommandLineExitsWithTwo(t *testing.T) {
 		"an issuer that is not a URL":    {[]string{"dev-issuer", "--listen", "127.0.0.1:0", "--issuer", "auth"}, "--issuer"},
 		"an upstream nobody declared":    {[]string{"serve", "-f", "testdata/render/billing-tools.yaml", "--upstream", "a=http://b", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, "declared: billing-api"},
 		"a public development issuer":    {[]string{"serve", "-f", "testdata/render/billing-tools.yaml", "--dev-issuer", "192.0.2.1:80"}, "want a loopback address"},
+		"a development issuer for all":   {[]string{"serve", "-f", "testdata/render/billing-tools.yaml", "--dev-issuer", ":9000"}, "want a loopback address"},
 		"a flag without its value":       {[]string{"serve", "-f"}, "-f"},
 		"an argument too many for serve": {[]string{"serve", "-f", "x", "y"}, "y"},
 	}

@@ -33,8 +33,8 @@ func newServe(s streams) *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "`address` of the MCP endpoint and its metadata; port 0 is any free one")
 	flags.StringVar(&o.AdminListen, "admin-listen", "127.0.0.1:9090", "`address` of /healthz /readyz /metrics /configz; port 0 is any free one")
-	flags.StringVar(&o.DevIssuer, "dev-issuer", "", "`address` of a development authorization server to start beside it, in place of spec.issuer")
-	flags.StringVar(&o.Resource, "resource", "", "`URL` in place of spec.resource; default with --dev-issuer: where it listens")
+	flags.StringVar(&o.DevIssuer, "dev-issuer", "", "loopback `address` of a development authorization server to start beside it, in place of spec.issuer; it gives anyone any token")
+	flags.StringVar(&o.Resource, "resource", "", "`URL` in place of spec.resource; with --dev-issuer it is where the command listens unless given")
 	flags.StringArrayVar(&upstreams, "upstream", nil, "`NAME=URL`: use URL in place of the upstream's; repeatable")
 	flags.StringVar(&o.SecretsDir, "secrets-dir", "", "`directory` with what the manifest refers to, as NAME/KEY")
 	return cmd

@@ -1,21 +1,28 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
@@ -64,7 +71,7 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	}
 	mgr, err := ctrl.NewManager(pace(cfg), ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         controllers.CacheOptions(),
+		Cache:                         cacheOptions(o),
 		Client:                        controllers.ClientOptions(),
 		HealthProbeBindAddress:        o.HealthProbeBindAddress,
 		Metrics:                       metrics(o.MetricsBindAddress),
@@ -77,14 +84,51 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	if err != nil {
 		return nil, fmt.Errorf("creating the manager: %w", err)
 	}
-	if err := controllers.IndexResources(ctx, mgr.GetFieldIndexer()); err != nil {
-		return nil, fmt.Errorf("indexing resources: %w", err)
+	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
+		return nil, fmt.Errorf("indexing claims: %w", err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), mgr.GetEventRecorder(controllers.FieldOwner), o.RuntimeImage)
+	asker := controllers.NewAsker(mgr.GetClient(), controllers.NewPodClient())
+	if err := asker.SetupWithManager(mgr, controllerOptions(o)); err != nil {
+		return nil, fmt.Errorf("setting up the questions to pods: %w", err)
+	}
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, mgr.GetEventRecorder(controllers.FieldOwner), platform(o), o.Policy)
 	if err := reconciler.SetupWithManager(mgr, controllerOptions(o)); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
 	return mgr, addProbes(mgr)
+}
+
+// cacheOptions narrows the cache to the namespaces and servers of o. Those
+// namespaces are then all that the operator needs rights in.
+func cacheOptions(o Options) cache.Options {
+	opts := controllers.CacheOptions()
+	if len(o.Namespaces) > 0 {
+		opts.DefaultNamespaces = map[string]cache.Config{}
+		for _, namespace := range o.Namespaces {
+			opts.DefaultNamespaces[namespace] = cache.Config{}
+		}
+	}
+	if selector, err := labels.Parse(o.WatchLabelSelector); err == nil { // Validate has checked it
+		controllers.Select(opts, selector)
+	}
+	return opts
+}
+
+func platform(o Options) controllers.Platform {
+	return controllers.Platform{
+		RuntimeImage:         o.RuntimeImage,
+		OperatorNamespace:    cmp.Or(o.OperatorNamespace, podNamespace()),
+		MonitoringNamespaces: o.MonitoringNamespaces,
+	}
+}
+
+// podNamespace is the namespace of the pod that this runs in, if it does.
+func podNamespace() string {
+	raw, err := os.ReadFile("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(raw))
 }
 
 // newScheme knows the kinds that are watched and written, and no others.
@@ -92,6 +136,7 @@ func newScheme() (*runtime.Scheme, error) {
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{
 		v1alpha1.AddToScheme, corev1.AddToScheme, appsv1.AddToScheme, networkingv1.AddToScheme,
+		policyv1.AddToScheme, autoscalingv2.AddToScheme,
 	} {
 		if err := add(scheme); err != nil {
 			return nil, err
@@ -103,6 +148,7 @@ func newScheme() (*runtime.Scheme, error) {
 func controllerOptions(o Options) controller.Options {
 	return controller.Options{
 		MaxConcurrentReconciles: o.MaxConcurrentReconciles,
+		SkipNameValidation:      new(true), // one controller a manager; a test process has several managers
 		ReconciliationTimeout:   passTimeout,
 		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, lastRetry),
 	}

@@ -1,11 +1,17 @@
 package app
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"github.com/securedmcp/operator/controllers"
 )
 
 // Defaults of Options.
@@ -39,6 +45,20 @@ type Options struct {
 	MetricsBindAddress string
 	// MaxConcurrentReconciles is how many servers are worked on at a time.
 	MaxConcurrentReconciles int
+	// OperatorNamespace is where the operator's pods are: servers let their
+	// admin port be reached from there. Empty is the namespace of the pod that
+	// this runs in, and outside of a pod none.
+	OperatorNamespace string
+	// MonitoringNamespaces may read the metrics of servers.
+	MonitoringNamespaces []string
+	// Namespaces are those whose servers are worked on. Empty is all of them,
+	// which needs rights on the whole cluster.
+	Namespaces []string
+	// WatchLabelSelector selects the servers that are worked on by their
+	// labels, so that several operators can share a cluster. Empty is all.
+	WatchLabelSelector string
+	// Policy bounds what servers may ask for.
+	Policy controllers.Policy
 	// Logger gets everything that is logged, by libraries too.
 	Logger *slog.Logger
 }
@@ -52,11 +72,53 @@ func (o *Options) Validate() error {
 	if o.MaxConcurrentReconciles < 1 {
 		errs = append(errs, fmt.Errorf("--max-concurrent-reconciles %d: want 1 or more", o.MaxConcurrentReconciles))
 	}
+	errs = append(errs, o.checkScope()...)
+	errs = append(errs, o.checkPolicy()...)
 	errs = append(errs, checkAddress("--health-probe-bind-address", o.HealthProbeBindAddress), checkAddress("--metrics-bind-address", o.MetricsBindAddress))
 	if o.Logger == nil {
 		errs = append(errs, errors.New("no logger"))
 	}
 	return errors.Join(errs...)
+}
+
+func (o *Options) checkScope() []error {
+	var errs []error
+	for flag, names := range map[string][]string{
+		"--operator-namespace":    {cmp.Or(o.OperatorNamespace, "default")},
+		"--monitoring-namespaces": o.MonitoringNamespaces,
+		"--namespaces":            o.Namespaces,
+	} {
+		for _, name := range names {
+			if len(validation.IsDNS1123Label(name)) > 0 {
+				errs = append(errs, fmt.Errorf("%s %q: want names of namespaces, separated by commas", flag, name))
+			}
+		}
+	}
+	if _, err := labels.Parse(o.WatchLabelSelector); err != nil {
+		errs = append(errs, fmt.Errorf("--watch-label-selector %q: want a label selector, for example team=billing: %w", o.WatchLabelSelector, err))
+	}
+	return errs
+}
+
+func (o *Options) checkPolicy() []error {
+	var errs []error
+	for namespace, patterns := range o.Policy.AllowedHosts {
+		if namespace != controllers.AnyNamespace && len(validation.IsDNS1123Label(namespace)) > 0 {
+			errs = append(errs, fmt.Errorf("--allowed-hosts %q: want the name of a namespace, or %s for all of them", namespace, controllers.AnyNamespace))
+		}
+		for _, pattern := range patterns {
+			host := strings.TrimPrefix(pattern, "*.")
+			if pattern != "*" && len(validation.IsDNS1123Subdomain(strings.ToLower(host))) > 0 {
+				errs = append(errs, fmt.Errorf("--allowed-hosts %s=%q: want a host name, *. and a domain for every host below it, or * for every host", namespace, pattern))
+			}
+		}
+	}
+	for _, prefix := range o.Policy.AllowedImagePrefixes {
+		if !strings.Contains(prefix, "/") || strings.ContainsAny(prefix, " \t\n") {
+			errs = append(errs, fmt.Errorf("--allowed-image-prefixes %q: want prefixes with a slash, for example registry.example.com/mcp/: without one, another registry's name could begin alike", prefix))
+		}
+	}
+	return errs
 }
 
 func checkAddress(flag, address string) error {

@@ -19,7 +19,7 @@ import (
 func RuntimeConfig(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, error) {
 	c, errs := translate(s)
 	if len(errs) == 0 {
-		errs = check(c)
+		errs = append(check(c), checkEgress(s)...)
 	}
 	if len(errs) > 0 {
 		return nil, errs

@@ -205,6 +205,13 @@ func TestErrorsNameTheFieldOfTheManifest(t *testing.T) {
 			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Tools[0].HTTP.Path = "/x/{nope}" },
 			[]string{"spec.tools[0].http.path"},
 		},
+		"declared egress to an upstream outside of the cluster": {
+			func(s *v1alpha1.SecuredMCPServer) {
+				s.Spec.Workload.Egress = v1alpha1.EgressDeclared
+				s.Spec.Upstreams[0].HTTP.URL = "https://api.example.com"
+			},
+			[]string{"spec.upstreams[0].http.url"},
+		},
 		"an upstream that is not declared": {
 			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Upstreams = nil },
 			[]string{"spec.tools[0].upstream", "spec.tools[1].upstream"},

@@ -23,6 +23,23 @@ var onTheCluster = map[string]string{
 	"workload.resources.requests":     "TestDeploymentOfAWorkloadWithEveryField",
 	"workload.image":                  "TestDeploymentOfAWorkloadWithEveryField",
 	"workload.imagePullPolicy":        "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.imagePullSecrets[]":     "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.podLabels":              "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.podAnnotations":         "TestARestartByHandIsRespected",
+	"workload.egress":                 "TestNetworkPolicyOfWhatIsDeclared",
+
+	"workload.autoscaling.minReplicas":          "TestAutoscaledServer",
+	"workload.autoscaling.maxReplicas":          "TestTheAutoscalerDecidesTheReplicas",
+	"workload.autoscaling.targetCPUUtilization": "TestAutoscaledServer",
+
+	"workload.scheduling.nodeSelector":                "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.scheduling.tolerations[]":               "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.scheduling.affinity":                    "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.scheduling.topologySpreadConstraints[]": "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.scheduling.priorityClassName":           "TestDeploymentOfAWorkloadWithEveryField",
+
+	"exposure.from[].namespaceSelector": "TestNetworkPolicyOfWhatIsDeclared",
+	"exposure.from[].podSelector":       "TestNetworkPolicyOfWhatIsDeclared",
 }
 
 // A field without a contract test is a field that may be accepted and ignored.

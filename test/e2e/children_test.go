@@ -10,7 +10,9 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/hack/demo/measure"
@@ -51,6 +53,22 @@ func kinds(s *server) map[string]struct {
 			func(o ctrlclient.Object) bool {
 				rules := o.(*networkingv1.Ingress).Spec.Rules
 				return len(rules) == 1 && rules[0].Host == s.host
+			},
+		},
+		"NetworkPolicy": {
+			func() ctrlclient.Object { return new(networkingv1.NetworkPolicy) },
+			func(o ctrlclient.Object) {
+				o.(*networkingv1.NetworkPolicy).Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
+			},
+			func(o ctrlclient.Object) bool { return len(o.(*networkingv1.NetworkPolicy).Spec.Ingress) == 2 },
+		},
+		"PodDisruptionBudget": {
+			func() ctrlclient.Object { return new(policyv1.PodDisruptionBudget) },
+			func(o ctrlclient.Object) {
+				o.(*policyv1.PodDisruptionBudget).Spec.MaxUnavailable = new(intstr.FromInt32(0))
+			},
+			func(o ctrlclient.Object) bool {
+				return o.(*policyv1.PodDisruptionBudget).Spec.MaxUnavailable.IntValue() == 1
 			},
 		},
 		"ServiceAccount": {

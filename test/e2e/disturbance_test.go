@@ -12,11 +12,14 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/hack/demo/client"
-
 	"github.com/securedmcp/operator/hack/demo/cluster"
 )
 
@@ -112,6 +115,78 @@ func TestNobodySeesThatAPodIsReplacedOrAConfigurationChanged(t *testing.T) {
 
 	s.checkOnly("a client with a token", known.close(), http.StatusOK)
 	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+}
+
+// What a cluster does to pods every day loses no request.
+func TestNoRequestIsLostWhilePodsMove(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.manifest.Spec.Workload.Replicas = new(int32(3))
+	s.start()
+	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
+
+	t.Run("a rolling update", func(t *testing.T) {
+		s := s.at(t)
+		before := s.podUIDs()
+		if _, err := env.cluster.Kubectl(t.Context(), "-n", s.namespace, "rollout", "restart", "deployment/"+serverName); err != nil {
+			t.Fatal(err)
+		}
+		for _, uid := range before {
+			s.waitReplaced(uid)
+		}
+	})
+	t.Run("a node drain", func(t *testing.T) {
+		s := s.at(t)
+		pods, err := env.cluster.Pods(t.Context(), s.key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range pods {
+			s.evict(&pods[i])
+			s.waitReplaced(pods[i].UID)
+		}
+	})
+	t.Run("a scale-down", func(t *testing.T) {
+		s := s.at(t)
+		s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Workload.Replicas = new(int32(1)) })
+		s.wait("two pods to be gone", func(context.Context) (bool, string, error) {
+			n := len(s.podUIDs())
+			return n == 1, fmt.Sprintf("%d pods", n), nil
+		})
+	})
+	enough := known.total() + 20
+	s.wait("some more answers", func(context.Context) (bool, string, error) { return known.total() > enough, "", nil })
+	s.checkOnly("a client with a token", known.close(), http.StatusOK)
+	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+}
+
+// evict asks for the pod to go as a drain does, until its budget lets it.
+func (s *server) evict(pod *corev1.Pod) {
+	s.t.Helper()
+	s.wait("the pod's budget to let it go", func(ctx context.Context) (bool, string, error) {
+		err := env.cluster.Clientset.PolicyV1().Evictions(pod.Namespace).Evict(ctx, &policyv1.Eviction{
+			ObjectMeta: metav1.ObjectMeta{Name: pod.Name, Namespace: pod.Namespace},
+		})
+		if apierrors.IsTooManyRequests(err) {
+			return false, err.Error(), nil
+		}
+		return err == nil, "", err
+	})
+}
+
+// podUIDs are those of all pods of the namespace, the ones on their way out
+// included.
+func (s *server) podUIDs() []types.UID {
+	s.t.Helper()
+	var all corev1.PodList
+	if err := env.cluster.List(s.t.Context(), &all, ctrlclient.InNamespace(s.namespace)); err != nil {
+		s.t.Fatal(err)
+	}
+	var uids []types.UID
+	for _, p := range all.Items {
+		uids = append(uids, p.UID)
+	}
+	return uids
 }
 
 func (s *server) waitReplaced(uid types.UID) {

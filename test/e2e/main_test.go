@@ -36,6 +36,8 @@ var env struct {
 	authority *fixture.Authority
 	issuer    *oauthtest.Handler
 	ingress   string
+	// billingImage has the billing API, which can also dial.
+	billingImage string
 }
 
 // atOnce is how many tests run side by side: they wait for most of the time, so
@@ -123,6 +125,7 @@ func installOperator(ctx context.Context, images cluster.Images) error {
 }
 
 func installShared(ctx context.Context, images cluster.Images) error {
+	env.billingImage = images.Billing.Name
 	digest, err := images.Billing.Digest()
 	if err != nil {
 		return err

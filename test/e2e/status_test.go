@@ -122,7 +122,7 @@ func TestKubectlShowsWhatMatters(t *testing.T) {
 	}{
 		"the columns of get": {
 			[]string{"get", "smcp"},
-			[]string{"NAME", "READY", "REASON", "URL", "AGE", serverName, "True", "Ready", s.manifest.Spec.Resource},
+			[]string{"NAME", "READY", "REASON", "URL", "ENFORCED", "AGE", serverName, "True", "Ready", s.manifest.Spec.Resource, "2/2"},
 		},
 		"the columns of get -o wide": {
 			[]string{"get", "securedmcpserver", serverName, "-o", "wide"},
@@ -134,7 +134,7 @@ func TestKubectlShowsWhatMatters(t *testing.T) {
 		},
 		"describe shows the conditions": {
 			[]string{"describe", "smcp", serverName},
-			[]string{"Accepted", "Available", "Exposed", "Resource Metadata URL", "Revision"},
+			[]string{"Accepted", "Available", "Exposed", "Enforced", "Resource Metadata URL", "Revision"},
 		},
 	}
 	for name, tc := range cases {
@@ -168,4 +168,53 @@ func TestTheStatusIsWhatThePodsServe(t *testing.T) {
 			t.Errorf("a pod enforces %s, status.revision is %s", revision, got.Status.Revision)
 		}
 	})
+}
+
+// What the operator says and what the pods say must not differ at any moment at
+// which it says so, so the pods are asked right after.
+func TestEnforcedIsTrueOfEveryPod(t *testing.T) {
+	t.Parallel()
+	s := newServer(t).start()
+	s.checkEnforced()
+	before := s.revision()
+
+	token := s.token(readScope, writeScope)
+	s.apply(moveScope)
+	s.waitCondition(v1alpha1.ConditionEnforced, metav1.ConditionTrue, v1alpha1.ReasonEnforced)
+	if answer := s.call(token, voidTool, noInvoiceID); answer.Status != http.StatusForbidden {
+		t.Errorf("the status says that the new scope is enforced, and the server answers %d", answer.Status)
+	}
+	s.checkEnforced()
+	if now := s.revision(); now == before {
+		t.Errorf("revision %s, want another one after the change", now)
+	}
+}
+
+// checkEnforced looks at the counts and asks every pod.
+func (s *server) checkEnforced() {
+	s.t.Helper()
+	got, err := env.cluster.Server(s.t.Context(), s.key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if diff := cmp.Diff(&v1alpha1.ReplicaCounts{Desired: 2, Ready: 2, Enforcing: 2}, got.Status.Replicas); diff != "" {
+		s.t.Errorf("replicas (-want +got):\n%s", diff)
+	}
+	if got.Status.Enforced != "2/2" {
+		s.t.Errorf("enforced is %q, want 2/2", got.Status.Enforced)
+	}
+	s.eachReplica(func(revision string) {
+		if revision != got.Status.Revision {
+			s.t.Errorf("a pod enforces %s, status.revision is %s and Enforced is True", revision, got.Status.Revision)
+		}
+	})
+}
+
+func (s *server) revision() string {
+	s.t.Helper()
+	got, err := env.cluster.Server(s.t.Context(), s.key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return got.Status.Revision
 }

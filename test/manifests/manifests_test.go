@@ -46,6 +46,9 @@ func TestChartRendersToTheseManifests(t *testing.T) {
 			"--set", "imagePullSecrets[0].name=pull,priorityClassName=system-cluster-critical,maxConcurrentReconciles=8",
 			"--set", "resources.limits.memory=1Gi,nodeSelector.disk=ssd,tolerations[0].operator=Exists,podLabels.team=platform,podAnnotations.note=x",
 			"--set", "serviceAccount.name=own,serviceAccount.annotations.role=y,affinity.nodeAffinity.x=y,topologySpreadConstraints[0].maxSkew=2"),
+		"namespaced": append(slices.Clone(withoutCRD), "--set", "namespaces={billing,shop}",
+			"--set", "watchLabelSelector=team in (a\\,b),allowedImagePrefixes={registry.example.com/mcp/},monitoringNamespaces={monitoring}",
+			"--set-json", `allowedHosts={"billing":["mcp.example.com","*.billing.example.com"],"*":[]}`),
 		"one-replica": append(slices.Clone(withoutCRD), "--set", "replicas=1,leaderElection.enabled=false,rbac.aggregate=false"),
 	}
 	for name, args := range values {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/app"
 	"github.com/securedmcp/operator/test/kubetest"
@@ -36,8 +40,9 @@ import (
 // The operator does all its work as the ServiceAccount of the chart, with the
 // rights that the chart gives it and no others.
 func TestOperatorAsTheChartInstallsIt(t *testing.T) {
-	admin := installChart(t)
-	operator := startOperator(t)
+	admin := newAdmin(t)
+	install(t, admin, "--set", "metrics.enabled=true")
+	operator := startOperator(t, release, nil)
 	operator.answers(t, "/readyz")
 
 	t.Run("has the rights that it needs", func(t *testing.T) { testRights(t, admin) })
@@ -54,15 +59,45 @@ func TestOperatorAsTheChartInstallsIt(t *testing.T) {
 	}
 }
 
+// With namespaces, the chart gives the operator Roles there and nothing beyond.
+func TestOperatorWithRightsInOneNamespace(t *testing.T) {
+	admin := newAdmin(t)
+	createNamespace(t, admin, "narrow")
+	createNamespace(t, admin, "wide")
+	install(t, admin, "--set", "fullnameOverride=narrow,namespaces={narrow}")
+	var bindings rbacv1.ClusterRoleBindingList
+	must(t, admin.List(t.Context(), &bindings))
+	for _, b := range bindings.Items {
+		if slices.ContainsFunc(b.Subjects, func(s rbacv1.Subject) bool { return s.Name == "narrow" }) {
+			t.Errorf("ClusterRoleBinding %s: want no rights on the cluster", b.Name)
+		}
+	}
+	operator := startOperator(t, "narrow", []string{"narrow"})
+	beyond, within := sample(t), sample(t)
+	beyond.Namespace, within.Namespace = "wide", "narrow"
+	beyond.Spec.Resource, within.Spec.Resource = "https://wide.example.com/x", "https://narrow.example.com/x"
+	must(t, admin.Create(t.Context(), beyond))
+	must(t, admin.Create(t.Context(), within))
+	wait(t, "it starts the one in its namespace", func() bool { return ready(t, admin, within) == "False Progressing" })
+	if must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(beyond), beyond)); len(beyond.Status.Conditions) > 0 {
+		t.Errorf("the one in another namespace has conditions: %v", beyond.Status.Conditions)
+	}
+	operator.stop(t)
+	if log := operator.log.String(); strings.Contains(log, "forbidden") || strings.Contains(log, `"level":"ERROR"`) {
+		t.Errorf("the operator was refused something:\n%s", log)
+	}
+}
+
 func testRights(t *testing.T, admin client.Client) {
 	createNamespace(t, admin, "billing")
 	s := sample(t)
 	must(t, admin.Create(t.Context(), s))
 	wait(t, "it starts", func() bool { return ready(t, admin, s) == "False Progressing" })
-	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}} {
+	for _, o := range []client.Object{&corev1.ServiceAccount{}, &corev1.ConfigMap{}, &corev1.Service{}, &appsv1.Deployment{}, &networkingv1.Ingress{}, &networkingv1.NetworkPolicy{}, &policyv1.PodDisruptionBudget{}} {
 		must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(s), o))
 	}
 	pod := runPod(t, admin, s)
+	answerAsked(t, admin, s)
 	wait(t, "it tells the pod of the configuration", func() bool {
 		must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
 		return pod.Annotations["securedmcp.dev/config-revision"] == s.Status.Revision
@@ -104,7 +139,9 @@ type runningOperator struct {
 	http              *http.Client
 }
 
-func startOperator(t *testing.T) *runningOperator {
+// startOperator runs the operator as a ServiceAccount of the chart, for these
+// namespaces or, without any, for all.
+func startOperator(t *testing.T, account string, namespaces []string) *runningOperator {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	o := &runningOperator{
@@ -115,13 +152,13 @@ func startOperator(t *testing.T) *runningOperator {
 	t.Cleanup(cancel)
 	cfg := kubetest.Config(t)
 	cfg.Impersonate = rest.ImpersonationConfig{
-		UserName: "system:serviceaccount:" + namespace + ":" + release,
+		UserName: "system:serviceaccount:" + namespace + ":" + account,
 		Groups:   []string{"system:serviceaccounts", "system:serviceaccounts:" + namespace, "system:authenticated"},
 	}
 	go func() {
 		o.done <- app.Run(ctx, cfg, app.Options{
 			RuntimeImage: "ghcr.io/securedmcp/runtime:test", LeaderElect: true, LeaderElectionNamespace: namespace,
-			HealthProbeBindAddress: o.probes, MetricsBindAddress: o.metricsAt, MaxConcurrentReconciles: 2,
+			HealthProbeBindAddress: o.probes, MetricsBindAddress: o.metricsAt, MaxConcurrentReconciles: 2, Namespaces: namespaces,
 			Logger: slog.New(slog.NewJSONHandler(&o.log, nil)),
 		})
 	}()
@@ -173,18 +210,26 @@ func (o *runningOperator) get(t *testing.T, url, token string) int {
 
 // installChart applies the chart, metrics included, and returns the client of an
 // administrator. The CustomResourceDefinition is there already.
-func installChart(t *testing.T) client.Client {
+func newAdmin(t *testing.T) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	must(t, clientgoscheme.AddToScheme(scheme))
 	must(t, v1alpha1.AddToScheme(scheme))
 	admin, err := client.New(kubetest.Config(t), client.Options{Scheme: scheme})
 	must(t, err)
-	createNamespace(t, admin, namespace)
-	for _, o := range objects(t, helm(t, append(withoutCRD, "--set", "metrics.enabled=true")...)) {
-		must(t, admin.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("helm")))
-	}
 	return admin
+}
+
+// install applies the chart as rendered with these values.
+func install(t *testing.T, admin client.Client, values ...string) {
+	t.Helper()
+	home := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}
+	if err := admin.Create(t.Context(), home); err != nil && !apierrors.IsAlreadyExists(err) {
+		t.Fatal(err)
+	}
+	for _, o := range objects(t, helm(t, append(slices.Clone(withoutCRD), values...)...)) {
+		must(t, admin.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(o), client.FieldOwner("helm"), client.ForceOwnership))
+	}
 }
 
 func sample(t *testing.T) *v1alpha1.SecuredMCPServer {
@@ -219,15 +264,39 @@ func runPod(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) *corev1
 	}
 	p.Spec.NodeName = "node"
 	must(t, c.Create(t.Context(), p))
-	p.Status.Phase = corev1.PodRunning
+	p.Status = corev1.PodStatus{
+		Phase: corev1.PodRunning, PodIP: podIP, PodIPs: []corev1.PodIP{{IP: podIP}},
+		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
+	}
 	must(t, c.Status().Update(t.Context(), p))
 	return p
+}
+
+// podIP is one that this machine has and that nobody else uses.
+const podIP = "127.90.90.1"
+
+// answerAsked does what the runtime in the pod would do.
+func answerAsked(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(podIP, "9090"))
+	must(t, err)
+	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var cm corev1.ConfigMap
+		if err := c.Get(r.Context(), client.ObjectKeyFromObject(s), &cm); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintf(w, `{"revision":%q}`, config.Revision([]byte(cm.Data["config.json"])))
+	})}
+	go server.Serve(listener) //nolint:errcheck // it ends with the test
+	t.Cleanup(func() { must(t, server.Close()) })
 }
 
 func makeAvailable(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) {
 	t.Helper()
 	var d appsv1.Deployment
 	must(t, c.Get(t.Context(), client.ObjectKeyFromObject(s), &d))
+	d.Status.ObservedGeneration = d.Generation
 	d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}}
 	must(t, c.Status().Update(t.Context(), &d))
 }

@@ -47,12 +47,15 @@ const (
 // Deployment runs the runtime under restricted Pod Security. Its template names
 // the ConfigMap and says nothing of what is in it, so that a new configuration
 // does not restart pods.
-func Deployment(s *v1alpha1.SecuredMCPServer, defaultImage string) *appsv1ac.DeploymentApplyConfiguration {
+//
+// With spec.workload.autoscaling, the number of replicas is the one to start
+// with; see KeepReplicas.
+func Deployment(s *v1alpha1.SecuredMCPServer, p Platform) *appsv1ac.DeploymentApplyConfiguration {
 	return appsv1ac.Deployment(s.Name, s.Namespace).
 		WithLabels(labels(s)).
 		WithOwnerReferences(owner(s)).
 		WithSpec(appsv1ac.DeploymentSpec().
-			WithReplicas(Replicas(s)).
+			WithReplicas(MinReplicas(s)).
 			WithRevisionHistoryLimit(revisionHistory).
 			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(s))).
 			WithStrategy(appsv1ac.DeploymentStrategy().
@@ -61,11 +64,23 @@ func Deployment(s *v1alpha1.SecuredMCPServer, defaultImage string) *appsv1ac.Dep
 					WithMaxSurge(intstr.FromInt32(1)).
 					WithMaxUnavailable(intstr.FromInt32(0)))).
 			WithTemplate(corev1ac.PodTemplateSpec().
-				WithLabels(labels(s)).
-				WithSpec(pod(s, defaultImage))))
+				WithLabels(podLabels(s)).
+				WithAnnotations(s.Spec.Workload.PodAnnotations).
+				WithSpec(pod(s, p))))
 }
 
-// Replicas returns the number of pods that s asks for.
+// KeepReplicas has d, a Deployment that exists and that an autoscaler scales,
+// say about its replicas what we applied last: nothing once the autoscaler has
+// taken the field over, since taking it back would undo what it did, and
+// before that what is there, since giving the field up would reset it to 1.
+func KeepReplicas(d, applied *appsv1ac.DeploymentApplyConfiguration) {
+	d.Spec.Replicas = nil
+	if applied != nil && applied.Spec != nil {
+		d.Spec.Replicas = applied.Spec.Replicas
+	}
+}
+
+// Replicas returns the number of pods that s asks for without an autoscaler.
 func Replicas(s *v1alpha1.SecuredMCPServer) int32 {
 	if r := s.Spec.Workload.Replicas; r != nil {
 		return *r
@@ -73,8 +88,8 @@ func Replicas(s *v1alpha1.SecuredMCPServer) int32 {
 	return DefaultReplicas
 }
 
-func pod(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.PodSpecApplyConfiguration {
-	return corev1ac.PodSpec().
+func pod(s *v1alpha1.SecuredMCPServer, p Platform) *corev1ac.PodSpecApplyConfiguration {
+	spec := corev1ac.PodSpec().
 		WithServiceAccountName(s.Name).
 		WithAutomountServiceAccountToken(false).
 		WithEnableServiceLinks(false).
@@ -84,13 +99,12 @@ func pod(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.PodSpecApp
 			WithRunAsUser(nonRootUser).
 			WithRunAsGroup(nonRootUser).
 			WithSeccompProfile(corev1ac.SeccompProfile().WithType(corev1.SeccompProfileTypeRuntimeDefault))).
-		WithTopologySpreadConstraints(corev1ac.TopologySpreadConstraint().
-			WithMaxSkew(1).
-			WithTopologyKey(corev1.LabelHostname).
-			WithWhenUnsatisfiable(corev1.ScheduleAnyway).
-			WithLabelSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(s)))).
-		WithContainers(container(s, defaultImage)).
+		WithContainers(container(s, p.RuntimeImage)).
 		WithVolumes(volumes(s)...)
+	for _, secret := range s.Spec.Workload.ImagePullSecrets {
+		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(secret.Name))
+	}
+	return schedule(s, spec)
 }
 
 func container(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.ContainerApplyConfiguration {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 	"sigs.k8s.io/yaml"
 
@@ -16,7 +17,11 @@ import (
 	"github.com/securedmcp/operator/test/golden"
 )
 
-const defaultImage = "ghcr.io/securedmcp/runtime:1.2.3"
+var platform = desired.Platform{
+	RuntimeImage:         "ghcr.io/securedmcp/runtime:1.2.3",
+	OperatorNamespace:    "securedmcp-system",
+	MonitoringNamespaces: []string{"monitoring"},
+}
 
 func TestObjectsOfTheSample(t *testing.T) {
 	s := sample(t)
@@ -24,8 +29,10 @@ func TestObjectsOfTheSample(t *testing.T) {
 		"serviceaccount": desired.ServiceAccount(s),
 		"configmap":      desired.ConfigMap(s, []byte("{}\n")),
 		"service":        desired.Service(s),
-		"deployment":     desired.Deployment(s, defaultImage),
+		"deployment":     desired.Deployment(s, platform),
 		"ingress":        desired.Ingress(s),
+		"networkpolicy":  desired.NetworkPolicy(s, platform),
+		"budget":         desired.PodDisruptionBudget(s),
 	}
 	for kind, object := range objects {
 		t.Run(kind, func(t *testing.T) { compare(t, kind, object) })
@@ -43,8 +50,58 @@ func TestDeploymentOfAWorkloadWithEveryField(t *testing.T) {
 			Requests: map[string]resource.Quantity{"cpu": resource.MustParse("0.5")},
 			Limits:   map[string]resource.Quantity{"memory": resource.MustParse("1Gi"), "ephemeral-storage": resource.MustParse("10Mi")},
 		},
+		ImagePullSecrets: []corev1.LocalObjectReference{{Name: "registry"}},
+		PodLabels:        map[string]string{"team": "billing"},
+		PodAnnotations:   map[string]string{"example.com/note": "x"},
+		Scheduling: v1alpha1.Scheduling{
+			NodeSelector: map[string]string{"disk": "ssd"},
+			Tolerations:  []corev1.Toleration{{Key: "dedicated", Operator: corev1.TolerationOpEqual, Value: "mcp", Effect: corev1.TaintEffectNoSchedule}},
+			Affinity: &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{
+				PreferredDuringSchedulingIgnoredDuringExecution: []corev1.WeightedPodAffinityTerm{{Weight: 5, PodAffinityTerm: corev1.PodAffinityTerm{TopologyKey: "zone"}}},
+			}},
+			TopologySpreadConstraints: []corev1.TopologySpreadConstraint{{MaxSkew: 2, TopologyKey: "zone", WhenUnsatisfiable: corev1.DoNotSchedule}},
+			PriorityClassName:         "important",
+		},
 	}
-	compare(t, "deployment-every-field", desired.Deployment(s, defaultImage))
+	compare(t, "deployment-every-field", desired.Deployment(s, platform))
+}
+
+func TestAutoscaledServer(t *testing.T) {
+	s := sample(t)
+	s.Spec.Workload.Autoscaling = &v1alpha1.Autoscaling{MinReplicas: 1, MaxReplicas: 8, TargetCPUUtilization: 55}
+	compare(t, "autoscaler", desired.HorizontalPodAutoscaler(s))
+	if got := *desired.Deployment(s, platform).Spec.Replicas; got != 1 {
+		t.Errorf("%d replicas to start with, want the least number", got)
+	}
+	if got := desired.PodDisruptionBudget(s); got != nil {
+		t.Errorf("got %v, want no budget: there may be a single pod", got)
+	}
+	s.Spec.Workload.Autoscaling = &v1alpha1.Autoscaling{MaxReplicas: 8}
+	compare(t, "autoscaler-defaults", desired.HorizontalPodAutoscaler(s))
+}
+
+func TestNetworkPolicyOfWhatIsDeclared(t *testing.T) {
+	s := sample(t)
+	s.Spec.Exposure.From = []v1alpha1.Peer{
+		{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"kubernetes.io/metadata.name": "ingress-nginx"}}},
+		{PodSelector: &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "mcp-client", Operator: metav1.LabelSelectorOpExists}}}},
+		{NamespaceSelector: &metav1.LabelSelector{}},
+	}
+	s.Spec.Workload.Egress = v1alpha1.EgressDeclared
+	s.Spec.Upstreams = append(s.Spec.Upstreams, v1alpha1.Upstream{Name: "other", HTTP: &v1alpha1.HTTPUpstream{URL: "http://stock.shop.svc.cluster.local./v1"}})
+	s.Spec.RateLimit = &v1alpha1.RateLimit{Requests: 1, Redis: &v1alpha1.Redis{Address: "redis:6379"}}
+	s.Spec.Tokens.JWKSURI = "https://keys.example.com:8443/jwks"
+	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls"}
+	compare(t, "networkpolicy-declared", desired.NetworkPolicy(s, platform))
+}
+
+// An operator outside of the cluster has no namespace to be let in from; a rule
+// without peers would let everyone in.
+func TestAdminPortIsClosedWhenNobodyMayAskIt(t *testing.T) {
+	policy := desired.NetworkPolicy(sample(t), desired.Platform{})
+	if len(policy.Spec.Ingress) != 1 || policy.Spec.Ingress[0].Ports[0].Port.IntValue() != 8080 {
+		t.Errorf("rules %s, want that of the public port alone", manifest(t, policy))
+	}
 }
 
 // Secrets and ConfigMaps that the spec refers to are mounted, and TLS has another
@@ -61,7 +118,7 @@ func TestObjectsOfAServerThatRefersToOthers(t *testing.T) {
 	s.Spec.Telemetry.Tracing = &v1alpha1.Tracing{Endpoint: "http://collector:4318", HeadersRef: &v1alpha1.SecretKeyRef{Name: "collector", Key: "headers"}}
 	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls", MinVersion: v1alpha1.TLSv13}
 	s.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/a": "1"}
-	compare(t, "deployment-references", desired.Deployment(s, defaultImage))
+	compare(t, "deployment-references", desired.Deployment(s, platform))
 	compare(t, "service-tls", desired.Service(s))
 	compare(t, "ingress-tls", desired.Ingress(s))
 }
@@ -72,7 +129,7 @@ func TestAPrivateKeyIsMountedInPlaceOfTheSecret(t *testing.T) {
 	s.Spec.Tokens.Introspection = &v1alpha1.Introspection{
 		ClientID: "mcp", AuthMethod: v1alpha1.PrivateKeyJWT, PrivateKeyRef: &v1alpha1.SecretKeyRef{Name: "mcp-client", Key: "key.pem"},
 	}
-	for _, v := range desired.Deployment(s, defaultImage).Spec.Template.Spec.Volumes {
+	for _, v := range desired.Deployment(s, platform).Spec.Template.Spec.Volumes {
 		if v.Secret == nil {
 			continue
 		}
@@ -116,7 +173,7 @@ func TestNoIngressUnlessAskedFor(t *testing.T) {
 // A new configuration must reach the pods without restarting them, so nothing
 // that only the runtime cares about may show in the template.
 func TestTheConfigurationDoesNotShowInTheDeployment(t *testing.T) {
-	before := desired.Deployment(sample(t), defaultImage)
+	before := desired.Deployment(sample(t), platform)
 	s := sample(t)
 	s.Spec.Title, s.Spec.Issuer, s.Spec.Resource = "other", "https://other.example.com", "https://other.example.com/x"
 	s.Spec.Audience, s.Spec.Scopes, s.Spec.RequiredScopes = "other", s.Spec.Scopes[:1], nil
@@ -127,7 +184,7 @@ func TestTheConfigurationDoesNotShowInTheDeployment(t *testing.T) {
 	s.Spec.RateLimit = &v1alpha1.RateLimit{Requests: 1, Redis: &v1alpha1.Redis{Address: "redis:6379"}}
 	s.Spec.Telemetry.Tracing = &v1alpha1.Tracing{Endpoint: "http://collector:4318", SampleRatio: "0.5"}
 	s.Spec.Workload.LogLevel = v1alpha1.LogLevelDebug
-	if diff := cmp.Diff(manifest(t, before), manifest(t, desired.Deployment(s, defaultImage))); diff != "" {
+	if diff := cmp.Diff(manifest(t, before), manifest(t, desired.Deployment(s, platform))); diff != "" {
 		t.Errorf("Deployment (-before +after):\n%s", diff)
 	}
 }
@@ -164,7 +221,7 @@ func TestResourceDefaultsGiveWayToWhatIsGiven(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := sample(t)
 			s.Spec.Workload.Resources = test.given
-			container := desired.Deployment(s, defaultImage).Spec.Template.Spec.Containers[0]
+			container := desired.Deployment(s, platform).Spec.Template.Spec.Containers[0]
 			if got := quantities(*container.Resources.Requests); got != test.requests {
 				t.Errorf("requests %q, want %q", got, test.requests)
 			}

@@ -5,6 +5,7 @@
 //
 //	billing --listen :8080
 //	billing --resolve mcp.example.com
+//	billing --dial 10.244.0.7:8080
 package main
 
 import (
@@ -35,7 +36,12 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	flags := flag.NewFlagSet("billing", flag.ContinueOnError)
 	listen := flags.String("listen", ":8080", "`address` to serve the API at")
 	host := flags.String("resolve", "", "print the addresses of this `host` as seen from here, and exit")
+	address := flags.String("dial", "", "print whether this `address` accepts connections from here, open or closed, and exit")
 	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *address != "" {
+		_, err := fmt.Fprintln(stdout, dial(ctx, *address))
 		return err
 	}
 	if *host != "" {
@@ -55,6 +61,33 @@ func resolve(ctx context.Context, host string, stdout io.Writer) error {
 	}
 	_, err = fmt.Fprintln(stdout, strings.Join(addresses, "\n"))
 	return err
+}
+
+// dialLimit lets whoever enforces NetworkPolicies learn of this pod first.
+const dialLimit = 4 * time.Second
+
+// dial tries again and again, and tells how the last attempt went.
+func dial(ctx context.Context, address string) string {
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	dialer := net.Dialer{Timeout: 500 * time.Millisecond}
+	last := "closed"
+	for {
+		conn, err := dialer.DialContext(ctx, "tcp", address)
+		switch {
+		case ctx.Err() != nil:
+			return last
+		case err == nil:
+			conn.Close()
+			last = "open"
+		default:
+			last = "closed"
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
 }
 
 func serve(ctx context.Context, address string, log *slog.Logger) error {

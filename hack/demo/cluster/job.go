@@ -15,6 +15,7 @@ import (
 // Job is a program to run once, inside of the cluster.
 type Job struct {
 	Namespace, Name, Image string
+	Labels                 map[string]string
 	Args                   []string
 	Limit                  time.Duration
 }
@@ -41,7 +42,7 @@ func (c *Cluster) RunPod(ctx context.Context, job Job) (string, error) {
 func (j Job) pod() *corev1.Pod {
 	yes, no := true, false
 	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Namespace: j.Namespace, Name: j.Name},
+		ObjectMeta: metav1.ObjectMeta{Namespace: j.Namespace, Name: j.Name, Labels: j.Labels},
 		Spec: corev1.PodSpec{
 			RestartPolicy:                corev1.RestartPolicyNever,
 			AutomountServiceAccountToken: &no,

@@ -4,7 +4,8 @@
 //
 //	go run ./test/conformance/rsauth --url https://mcp.example.com/mcp --issuer-listen 127.0.0.1:9000
 //
-// It exits with 1 when a MUST fails, and with 2 when it could not test.
+// It exits with 1 when a MUST fails, and with 2 when it could not test; --help
+// tells more.
 package main
 
 import (

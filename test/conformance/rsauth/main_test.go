@@ -68,16 +68,28 @@ func TestListOfChecks(t *testing.T) {
 	}
 }
 
+func TestHelpTellsHowAndTheExitCodes(t *testing.T) {
+	code, _, help := start(t, "--help")
+	if code != 0 || !strings.Contains(help, "Exit code: 0") || !strings.Contains(help, "--issuer-listen 127.0.0.1:9000") || !strings.Contains(help, "-tokens kind") {
+		t.Errorf("exit code %d, %s", code, help)
+	}
+}
+
 func TestWhatCannotBeTested(t *testing.T) {
 	for name, args := range map[string][]string{
-		"no URL":              {"--issuer-listen", "127.0.0.1:0"},
-		"no address":          {"--url", "http://localhost/mcp"},
-		"a flag unknown":      {"--frobnicate"},
-		"an argument":         {"now"},
-		"no such check":       {"--url", "http://localhost/mcp", "--issuer-listen", "127.0.0.1:0", "--only", "A5.unheard-of"},
-		"no such file":        {"--url", "http://localhost/mcp", "--issuer-listen", "127.0.0.1:0", "--ca-file", "testdata/none.pem"},
-		"an address in use":   {"--url", "http://localhost/mcp", "--issuer-listen", "256.0.0.1:1"},
-		"a server that is no": {"--url", "http://127.0.0.1:1/mcp", "--issuer-listen", "127.0.0.1:0", "--wait", "100ms"},
+		"no URL":                {"--issuer-listen", "127.0.0.1:0"},
+		"no address":            {"--url", "http://localhost/mcp"},
+		"a flag unknown":        {"--frobnicate"},
+		"an argument":           {"now"},
+		"no such check":         {"--url", "http://localhost/mcp", "--issuer-listen", "127.0.0.1:0", "--only", "A5.unheard-of"},
+		"no such kind of token": {"--url", "http://localhost/mcp", "--issuer-listen", "127.0.0.1:0", "--tokens", "paper"},
+		"opaque tokens that nobody may ask about": {"--url", "http://localhost/mcp", "--issuer-listen", "127.0.0.1:0", "--tokens", "opaque"},
+		"a client without a secret":               {"--url", "http://localhost/mcp", "--issuer-listen", "127.0.0.1:0", "--tokens", "opaque", "--introspection-client", "mcp"},
+		"a client for JWTs":                       {"--url", "http://localhost/mcp", "--issuer-listen", "127.0.0.1:0", "--introspection-client", "mcp", "--introspection-secret", "s"},
+		"no such way of DPoP":                     {"--url", "http://localhost/mcp", "--issuer-listen", "127.0.0.1:0", "--dpop", "sometimes"},
+		"no such file":                            {"--url", "http://localhost/mcp", "--issuer-listen", "127.0.0.1:0", "--ca-file", "testdata/none.pem"},
+		"an address in use":                       {"--url", "http://localhost/mcp", "--issuer-listen", "256.0.0.1:1"},
+		"a server that is no":                     {"--url", "http://127.0.0.1:1/mcp", "--issuer-listen", "127.0.0.1:0", "--wait", "100ms"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if code, _, stderr := start(t, args...); code != exitUntested || stderr == "" {

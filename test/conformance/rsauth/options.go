@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/securedmcp/operator/test/conformance/rsauth/checks"
+	"github.com/securedmcp/operator/test/oauthtest"
 )
 
 type options struct {
@@ -24,16 +25,35 @@ type options struct {
 	issuerURL    string
 	scope        string
 	arguments    string
+	clientID     string
+	clientSecret string
 	caFile       string
 	only         string
 	json         bool
 	list         bool
 }
 
+const introduction = `rsauth tests the authorization of an MCP server from outside. It is the authorization server that the server
+under test is configured to trust, sends good and bad tokens, and tells what is wrong about the answers.
+
+  rsauth --url http://127.0.0.1:8080/mcp --issuer-listen 127.0.0.1:9000
+
+Configure the server under test to trust the issuer http://127.0.0.1:9000 for tokens whose audience is its URL. Start both in
+any order. Name a tool that needs a scope of its own (--tool, --tool-scope, --tool-arguments), or its checks are skipped.
+
+Exit code: 0 when no MUST failed, 1 when one did, 2 when nothing could be tested: a wrong command line, a server that does
+not answer, or one that refuses good tokens.
+
+`
+
 func parse(args []string, stderr io.Writer) (*options, error) {
 	o := new(options)
 	flags := flag.NewFlagSet("rsauth", flag.ContinueOnError)
 	flags.SetOutput(stderr)
+	flags.Usage = func() {
+		fmt.Fprint(stderr, introduction)
+		flags.PrintDefaults()
+	}
 	c := &o.config
 	flags.StringVar(&c.URL, "url", "", "`URL` of the MCP endpoint, which is the resource that its metadata names (required)")
 	flags.StringVar(&o.issuerListen, "issuer-listen", "", "`address` that the authorization server listens on, host:port (required)")
@@ -45,6 +65,10 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&c.ToolScope, "tool-scope", "", "the `scope` that the tool needs")
 	flags.StringVar(&o.arguments, "tool-arguments", "{}", "valid arguments of the tool, a JSON `object`")
 	flags.StringVar(&c.Revision, "revision", checks.Modern, "protocol `revision` to speak: "+checks.Modern+" or "+checks.Legacy)
+	flags.StringVar(&c.Tokens, "tokens", checks.TokensJWT, "`kind` of access tokens that the server is configured for: "+checks.TokensJWT+" or "+checks.TokensOpaque+" (RFC 7662)")
+	flags.StringVar(&o.clientID, "introspection-client", "", "`client` by which the server authenticates at the introspection endpoint, for opaque tokens")
+	flags.StringVar(&o.clientSecret, "introspection-secret", "", "`secret` of that client")
+	flags.StringVar(&c.DPoP, "dpop", "", "what the server takes of DPoP (RFC 9449), a `word`: "+checks.DPoPOptional+" or "+checks.DPoPRequired+" (default nothing)")
 	flags.StringVar(&c.ConnectTo, "connect-to", "", "`address` to connect to whatever host the URL names, host:port")
 	flags.StringVar(&o.caFile, "ca-file", "", "PEM `file` of the authorities that the server's certificate may chain to (default the system's)")
 	flags.StringVar(&o.only, "only", "", "`rows` or checks to run, separated by commas: A5,A13.dpop-bound (default all)")
@@ -73,6 +97,9 @@ func (o *options) complete() error {
 	if o.issuerURL == "" {
 		o.issuerURL = "http://" + o.issuerListen
 	}
+	if (o.config.Tokens == checks.TokensOpaque) != (o.clientID != "") || (o.clientID == "") != (o.clientSecret == "") {
+		return errors.New("--introspection-client and --introspection-secret are for --tokens opaque, which needs both; see --help")
+	}
 	o.config.ToolArguments = json.RawMessage(o.arguments)
 	if o.caFile == "" {
 		return nil
@@ -89,9 +116,17 @@ func (o *options) complete() error {
 	return nil
 }
 
+// clients are those that the authorization server knows.
+func (o *options) clients() []oauthtest.Client {
+	if o.clientID == "" {
+		return nil
+	}
+	return []oauthtest.Client{{ID: o.clientID, Secret: o.clientSecret}}
+}
+
 // run serves the authorization server for as long as the checks run.
 func (o *options) run(ctx context.Context, stderr io.Writer) (*checks.Report, error) {
-	issuer, err := checks.NewIssuer(o.issuerURL)
+	issuer, err := checks.NewIssuer(o.issuerURL, o.clients()...)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,9 @@ type ExposureApplyConfiguration struct {
 	// ingress asks for an Ingress at the host of spec.resource, with TLS, for two exact paths: the MCP endpoint and its metadata. Taking
 	// it away removes the Ingress. Default: none.
 	Ingress *IngressApplyConfiguration `json:"ingress,omitempty"`
+	// from are the pods that may connect to the public port, in clusters that enforce NetworkPolicies: those of the ingress controller,
+	// and of clients inside of the cluster. Default: everyone.
+	From []PeerApplyConfiguration `json:"from,omitempty"`
 	// tls has the pods themselves speak TLS: HTTP/1.1 and HTTP/2 over TLS and nothing else, at port 443 of the Service in place of 80. The Ingress then
 	// speaks TLS to them. Turning it on or off restarts the pods. Default: the pods speak plain HTTP.
 	TLS *PodTLSApplyConfiguration `json:"tls,omitempty"`
@@ -28,6 +31,19 @@ func Exposure() *ExposureApplyConfiguration {
 // If called multiple times, the Ingress field is set to the value of the last call.
 func (b *ExposureApplyConfiguration) WithIngress(value *IngressApplyConfiguration) *ExposureApplyConfiguration {
 	b.Ingress = value
+	return b
+}
+
+// WithFrom adds the given value to the From field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the From field.
+func (b *ExposureApplyConfiguration) WithFrom(values ...*PeerApplyConfiguration) *ExposureApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithFrom")
+		}
+		b.From = append(b.From, *values[i])
+	}
 	return b
 }
 

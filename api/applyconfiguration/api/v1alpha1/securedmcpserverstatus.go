@@ -13,9 +13,9 @@ import (
 //
 // SecuredMCPServerStatus is what the operator last saw.
 type SecuredMCPServerStatusApplyConfiguration struct {
-	// conditions are Accepted, Available, Exposed and Ready. Ready is True when all of the others are, and otherwise carries the reason and
-	// message of the first that is not. Exposed says that the Ingress has an address; whether its certificate exists is not checked. All reasons
-	// are in docs/reference/conditions.md.
+	// conditions are Accepted, Available, Exposed, Enforced and Ready. Ready is True when all of the others are, and otherwise carries the reason and
+	// message of the first that is not. Exposed says that the Ingress has an address; whether its certificate exists is not checked. Enforced
+	// says that every ready pod, asked by the operator, enforces revision. All reasons are in docs/reference/conditions.md.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the metadata.generation that this status is about.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
@@ -26,6 +26,10 @@ type SecuredMCPServerStatusApplyConfiguration struct {
 	// revision identifies the configuration that is served: a digest of what the spec renders to, 16 hexadecimal digits. An edit that is
 	// not accepted does not change it, since the last accepted configuration keeps serving.
 	Revision *string `json:"revision,omitempty"`
+	// replicas counts the pods.
+	Replicas *ReplicaCountsApplyConfiguration `json:"replicas,omitempty"`
+	// enforced is how many of the ready pods enforce revision, for people: "2/2" is enforcing of ready.
+	Enforced *string `json:"enforced,omitempty"`
 }
 
 // SecuredMCPServerStatusApplyConfiguration constructs a declarative configuration of the SecuredMCPServerStatus type for use with
@@ -76,5 +80,21 @@ func (b *SecuredMCPServerStatusApplyConfiguration) WithResourceMetadataURL(value
 // If called multiple times, the Revision field is set to the value of the last call.
 func (b *SecuredMCPServerStatusApplyConfiguration) WithRevision(value string) *SecuredMCPServerStatusApplyConfiguration {
 	b.Revision = &value
+	return b
+}
+
+// WithReplicas sets the Replicas field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Replicas field is set to the value of the last call.
+func (b *SecuredMCPServerStatusApplyConfiguration) WithReplicas(value *ReplicaCountsApplyConfiguration) *SecuredMCPServerStatusApplyConfiguration {
+	b.Replicas = value
+	return b
+}
+
+// WithEnforced sets the Enforced field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Enforced field is set to the value of the last call.
+func (b *SecuredMCPServerStatusApplyConfiguration) WithEnforced(value string) *SecuredMCPServerStatusApplyConfiguration {
+	b.Enforced = &value
 	return b
 }

@@ -6,6 +6,7 @@ package v1alpha1
 
 import (
 	apiv1alpha1 "github.com/securedmcp/operator/api/v1alpha1"
+	v1 "k8s.io/api/core/v1"
 )
 
 // WorkloadApplyConfiguration represents a declarative configuration of the Workload type for use
@@ -15,12 +16,26 @@ import (
 type WorkloadApplyConfiguration struct {
 	// replicas is the number of pods; any of them answers any request. 0 stops the server. Default: 2.
 	Replicas *int32 `json:"replicas,omitempty"`
+	// autoscaling leaves the number of pods to a HorizontalPodAutoscaler. Default: none, there are always as many as replicas says.
+	Autoscaling *AutoscalingApplyConfiguration `json:"autoscaling,omitempty"`
 	// resources are the compute resources of one pod. Default: requests of 10m cpu and 32Mi memory and a memory limit of 128Mi, each unless given.
 	Resources *ResourcesApplyConfiguration `json:"resources,omitempty"`
 	// image is the runtime image, for one's own build with builtin tools. Default: the runtime image of the operator's version.
 	Image *string `json:"image,omitempty"`
 	// imagePullPolicy is Always, IfNotPresent or Never. Default: Always for the tag latest, otherwise IfNotPresent.
 	ImagePullPolicy *apiv1alpha1.PullPolicy `json:"imagePullPolicy,omitempty"`
+	// imagePullSecrets are Secrets of the namespace with the credentials of the image's registry. Default: none.
+	ImagePullSecrets []v1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
+	// egress is where the pods may connect to, in clusters that enforce NetworkPolicies: Open, anywhere; or Declared, only DNS, the issuer,
+	// and the namespaces of the upstreams, all of which must then be Services of the cluster, for example http://billing-api.billing.svc:8080.
+	// An issuer outside of the cluster is any address at its port, since NetworkPolicies know no host names. Default: Open.
+	Egress *apiv1alpha1.Egress `json:"egress,omitempty"`
+	// scheduling says on which nodes the pods may run. Default: any, spread over nodes where that is possible.
+	Scheduling *SchedulingApplyConfiguration `json:"scheduling,omitempty"`
+	// podLabels are put on the pods, beside the operator's own. A change replaces the pods. Default: none.
+	PodLabels map[string]string `json:"podLabels,omitempty"`
+	// podAnnotations are put on the pods. A change replaces the pods. Default: none.
+	PodAnnotations map[string]string `json:"podAnnotations,omitempty"`
 	// logLevel is the least level that is logged: Debug, Info, Warn or Error. Audit lines are written whatever it is. A change is followed without
 	// a restart. Default: Info.
 	LogLevel *apiv1alpha1.LogLevel `json:"logLevel,omitempty"`
@@ -37,6 +52,14 @@ func Workload() *WorkloadApplyConfiguration {
 // If called multiple times, the Replicas field is set to the value of the last call.
 func (b *WorkloadApplyConfiguration) WithReplicas(value int32) *WorkloadApplyConfiguration {
 	b.Replicas = &value
+	return b
+}
+
+// WithAutoscaling sets the Autoscaling field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Autoscaling field is set to the value of the last call.
+func (b *WorkloadApplyConfiguration) WithAutoscaling(value *AutoscalingApplyConfiguration) *WorkloadApplyConfiguration {
+	b.Autoscaling = value
 	return b
 }
 
@@ -61,6 +84,60 @@ func (b *WorkloadApplyConfiguration) WithImage(value string) *WorkloadApplyConfi
 // If called multiple times, the ImagePullPolicy field is set to the value of the last call.
 func (b *WorkloadApplyConfiguration) WithImagePullPolicy(value apiv1alpha1.PullPolicy) *WorkloadApplyConfiguration {
 	b.ImagePullPolicy = &value
+	return b
+}
+
+// WithImagePullSecrets adds the given value to the ImagePullSecrets field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the ImagePullSecrets field.
+func (b *WorkloadApplyConfiguration) WithImagePullSecrets(values ...v1.LocalObjectReference) *WorkloadApplyConfiguration {
+	for i := range values {
+		b.ImagePullSecrets = append(b.ImagePullSecrets, values[i])
+	}
+	return b
+}
+
+// WithEgress sets the Egress field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Egress field is set to the value of the last call.
+func (b *WorkloadApplyConfiguration) WithEgress(value apiv1alpha1.Egress) *WorkloadApplyConfiguration {
+	b.Egress = &value
+	return b
+}
+
+// WithScheduling sets the Scheduling field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Scheduling field is set to the value of the last call.
+func (b *WorkloadApplyConfiguration) WithScheduling(value *SchedulingApplyConfiguration) *WorkloadApplyConfiguration {
+	b.Scheduling = value
+	return b
+}
+
+// WithPodLabels puts the entries into the PodLabels field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the PodLabels field,
+// overwriting an existing map entries in PodLabels field with the same key.
+func (b *WorkloadApplyConfiguration) WithPodLabels(entries map[string]string) *WorkloadApplyConfiguration {
+	if b.PodLabels == nil && len(entries) > 0 {
+		b.PodLabels = make(map[string]string, len(entries))
+	}
+	for k, v := range entries {
+		b.PodLabels[k] = v
+	}
+	return b
+}
+
+// WithPodAnnotations puts the entries into the PodAnnotations field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the PodAnnotations field,
+// overwriting an existing map entries in PodAnnotations field with the same key.
+func (b *WorkloadApplyConfiguration) WithPodAnnotations(entries map[string]string) *WorkloadApplyConfiguration {
+	if b.PodAnnotations == nil && len(entries) > 0 {
+		b.PodAnnotations = make(map[string]string, len(entries))
+	}
+	for k, v := range entries {
+		b.PodAnnotations[k] = v
+	}
 	return b
 }
 

@@ -26,6 +26,18 @@ func concretePort(ctx context.Context, flag, address string) (string, error) {
 	return net.JoinHostPort(host, port), err
 }
 
+// onlyLoopback refuses to listen where other machines could come in.
+func onlyLoopback(flag, address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return fmt.Errorf("%w: %s %q: want HOST:PORT, for example 127.0.0.1:9000", ErrUsage, flag, address)
+	}
+	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("%w: %s %q: want a loopback address, for example 127.0.0.1:9000: whoever reaches it gets any token", ErrUsage, flag, address)
+}
+
 // loopbackURL is the http URL of address for clients on this machine. Plain http
 // is for loopback hosts only.
 func loopbackURL(flag, address string) (string, error) {

@@ -26,6 +26,19 @@ func TestAddressesBecomeURLsOfThisMachine(t *testing.T) {
 	}
 }
 
+func TestOthersDoNotReachWhatGivesAnyTokenAway(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:9000", "127.0.0.2:0", "localhost:9000", "[::1]:9000"} {
+		if err := onlyLoopback("--dev-issuer", address); err != nil {
+			t.Errorf("%s: %v", address, err)
+		}
+	}
+	for _, address := range []string{":9000", "0.0.0.0:9000", "[::]:9000", "192.0.2.1:9000", "auth.example.com:9000", "localhost.example.com:9000", "9000", ""} {
+		if err := onlyLoopback("--dev-issuer", address); !errors.Is(err, ErrUsage) {
+			t.Errorf("%s: error %v; want a usage error", address, err)
+		}
+	}
+}
+
 func TestPortZeroBecomesAFreePortAndOthersStay(t *testing.T) {
 	if got, err := concretePort(t.Context(), "--listen", "127.0.0.1:8080"); err != nil || got != "127.0.0.1:8080" {
 		t.Errorf("%q, error %v", got, err)

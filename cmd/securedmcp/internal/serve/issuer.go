@@ -24,7 +24,7 @@ type issuer struct {
 }
 
 func newIssuer(ctx context.Context, address string) (*issuer, error) {
-	if _, err := loopbackURL("--dev-issuer", address); err != nil {
+	if err := onlyLoopback("--dev-issuer", address); err != nil {
 		return nil, err
 	}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)

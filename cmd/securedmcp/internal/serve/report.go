@@ -10,9 +10,14 @@ import (
 	"github.com/securedmcp/operator/controllers/render"
 )
 
-// report says what is served, and in what it differs from the manifest.
-func report(w io.Writer, r *rendering, base, admin string) {
-	fmt.Fprintf(w, "serving %s, revision %s\n", r.config.Name, r.revision)
+// report says what is served, or will be, and in what it differs from the
+// manifest.
+func report(w io.Writer, r *rendering, base, admin string, served bool) {
+	if served {
+		fmt.Fprintf(w, "serving %s, revision %s\n", r.config.Name, r.revision)
+	} else {
+		fmt.Fprintf(w, "will serve %s, revision %s, once what it waits for is there\n", r.config.Name, r.revision)
+	}
 	row(w, "endpoint", r.config.Resource)
 	if metadata, err := render.ResourceMetadataURL(r.config.Resource); err == nil {
 		row(w, "metadata", metadata)

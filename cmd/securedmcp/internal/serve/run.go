@@ -120,13 +120,14 @@ func (s *runner) run(ctx context.Context) error {
 
 // follow tells what is served, and then keeps it up to date with the manifest.
 func (s *runner) follow(ctx context.Context) error {
-	if err := awaitEnforced(ctx, s.admin, s.served.revision); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
+	err := awaitEnforced(ctx, s.admin, s.served.revision)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
 		fmt.Fprintf(s.Stderr, "not serving yet: %v\n", err)
 	}
-	report(s.Stdout, s.served, s.base, s.admin)
+	report(s.Stdout, s.served, s.base, s.admin, err == nil)
 	if s.issuer != nil {
 		if err := reportIssuer(s.Stdout, s.issuer, s.served); err != nil {
 			return err

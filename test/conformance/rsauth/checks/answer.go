@@ -67,14 +67,24 @@ func (a *answer) code() int {
 // accepted tells whether the request got past authorization and transport.
 func (a *answer) accepted() bool { return a.Status >= 200 && a.Status < 300 }
 
-// challenge returns the parameters of the Bearer challenge, nil without one.
+// challenge returns the parameters of the Bearer challenge, or of the DPoP
+// challenge where there is no other, nil without one.
 func (a *answer) challenge() map[string]string {
+	if c := a.challengeOf(schemeBearer); c != nil {
+		return c
+	}
+	return a.challengeOf(schemeDPoP)
+}
+
+// challengeOf returns the parameters of the challenge of a scheme, nil without
+// one.
+func (a *answer) challengeOf(scheme string) map[string]string {
 	challenges, err := oauthex.ParseWWWAuthenticate(a.Header.Values("WWW-Authenticate"))
 	if err != nil {
 		return nil
 	}
 	for _, c := range challenges {
-		if strings.EqualFold(c.Scheme, "bearer") {
+		if strings.EqualFold(c.Scheme, scheme) {
 			if c.Params == nil {
 				return map[string]string{}
 			}
@@ -95,16 +105,8 @@ func (a *answer) scopes() []string { return strings.Fields(a.challenge()["scope"
 // String says in one line what matters of an answer here.
 func (a *answer) String() string {
 	parts := []string{fmt.Sprint(a.Status)}
-	if c := a.challenge(); c != nil {
-		parts = append(parts, "Bearer")
-		for _, name := range []string{"error", "scope"} {
-			if value, ok := c[name]; ok {
-				parts = append(parts, fmt.Sprintf("%s=%q", name, value))
-			}
-		}
-		if _, ok := c["resource_metadata"]; ok {
-			parts = append(parts, "resource_metadata")
-		}
+	for _, scheme := range []string{schemeBearer, schemeDPoP} {
+		parts = append(parts, describe(scheme, a.challengeOf(scheme))...)
 	}
 	if code := a.code(); code != 0 {
 		parts = append(parts, fmt.Sprint("code ", code))
@@ -113,4 +115,21 @@ func (a *answer) String() string {
 		parts = append(parts, "isError")
 	}
 	return strings.Join(parts, " ")
+}
+
+// describe says what matters of a challenge, nothing of none.
+func describe(scheme string, c map[string]string) []string {
+	if c == nil {
+		return nil
+	}
+	parts := []string{scheme}
+	for _, name := range []string{"error", "scope"} {
+		if value, ok := c[name]; ok {
+			parts = append(parts, fmt.Sprintf("%s=%q", name, value))
+		}
+	}
+	if _, ok := c["resource_metadata"]; ok {
+		parts = append(parts, "resource_metadata")
+	}
+	return parts
 }

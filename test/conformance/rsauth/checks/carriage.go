@@ -10,7 +10,7 @@ import (
 )
 
 // carried is a check of how a good token is carried, which is a MUST.
-func carried(id, reference, sends, wants string, carry func(token string) request, ok func(*answer) bool) Check {
+func carried(id, reference, sends, wants string, carry func(scheme, token string) request, ok func(*answer) bool) Check {
 	return Check{
 		ID: id, Level: Must, Reference: reference, Sends: sends, Wants: wants,
 		probe: func(ctx context.Context, t *target) (finding, error) {
@@ -18,7 +18,9 @@ func carried(id, reference, sends, wants string, carry func(token string) reques
 			if err != nil {
 				return finding{}, err
 			}
-			a, err := t.send(ctx, carry(token))
+			r := carry(t.scheme(), token)
+			r.carried = token
+			a, err := t.send(ctx, r)
 			if err != nil {
 				return finding{}, err
 			}
@@ -44,13 +46,13 @@ func carriageChecks() []Check {
 	const reference = "MCP authorization, RFC 6750 section 2.3"
 	return []Check{
 		carried("A7.query", reference, "a good token in the query", "401",
-			func(token string) request { return request{query: "?access_token=" + token} }, status(401)),
+			func(_, token string) request { return request{query: "?access_token=" + token} }, status(401)),
 		carried("A7.body", reference, "a good token in a form", "401",
-			form, status(401)),
+			func(_, token string) request { return form(token) }, status(401)),
 		carried("A7.other-scheme", "RFC 6750 section 3", "another scheme", "401",
-			func(string) request { return authorization("Basic dTpw") }, status(401)),
-		carried("A7.malformed", rfc6750, "Bearer without a token", "400",
-			func(string) request { return authorization("Bearer") }, status(400)),
+			func(_, _ string) request { return authorization("Basic dTpw") }, status(401)),
+		carried("A7.malformed", rfc6750, "the scheme without a token", "400",
+			func(scheme, _ string) request { return authorization(scheme) }, status(400)),
 	}
 }
 
@@ -61,20 +63,22 @@ func credentialChecks() []Check {
 		many   = "RFC 6750 sections 2 and 3.1"
 	)
 	return []Check{
-		carried("A12.scheme-in-lower-case", scheme, "a good token behind bearer", "200",
-			func(token string) request { return authorization("bearer " + token) }, (*answer).accepted),
-		carried("A12.scheme-in-upper-case", scheme, "a good token behind BEARER", "200",
-			func(token string) request { return authorization("BEARER " + token) }, (*answer).accepted),
+		carried("A12.scheme-in-lower-case", scheme, "a good token behind bearer, or dpop", "200",
+			func(scheme, token string) request { return authorization(strings.ToLower(scheme) + " " + token) }, (*answer).accepted),
+		carried("A12.scheme-in-upper-case", scheme, "a good token behind BEARER, or DPOP", "200",
+			func(scheme, token string) request { return authorization(strings.ToUpper(scheme) + " " + token) }, (*answer).accepted),
 		carried("A12.two-headers", many, "a good token in two Authorization headers", "400",
-			func(token string) request { return authorization("Bearer "+token, "Bearer "+token) }, status(400)),
+			func(scheme, token string) request { return authorization(scheme+" "+token, scheme+" "+token) }, status(400)),
 		carried("A12.two-headers-that-differ", many, "a good token, and a bad one in another Authorization header", "400",
-			func(token string) request { return authorization("Bearer "+token, "Bearer x") }, status(400)),
+			func(scheme, token string) request { return authorization(scheme+" "+token, scheme+" x") }, status(400)),
 		carried("A12.two-tokens-in-one-header", many, "two good tokens in one Authorization header", "400",
-			func(token string) request { return authorization("Bearer " + token + ", Bearer " + token) }, status(400)),
+			func(scheme, token string) request {
+				return authorization(scheme + " " + token + ", " + scheme + " " + token)
+			}, status(400)),
 		carried("A12.header-and-query", many, "a good token in the header and in the query", "400",
-			func(token string) request { return request{token: token, query: "?access_token=" + token} }, status(400)),
+			func(_, token string) request { return request{token: token, query: "?access_token=" + token} }, status(400)),
 		carried("A12.header-and-body", many, "a good token in the header and in a form", "400, or 415 for the form",
-			func(token string) request {
+			func(_, token string) request {
 				r := form(token)
 				r.token = token
 				return r
@@ -97,8 +101,8 @@ func secrecyChecks() []Check {
 					return finding{}, err
 				}
 				said := string(a.Body) + string(encode(a.Header))
-				_, signature, _ := strings.Cut(token, ".")
-				return judge(a, a.Status == 401 && !strings.Contains(said, signature)), nil
+				secret := token[strings.LastIndex(token, ".")+1:] // of a JWT the signature
+				return judge(a, a.Status == 401 && !strings.Contains(said, secret)), nil
 			},
 		},
 		{

@@ -43,7 +43,45 @@ type Check struct {
 	// since is the first protocol revision that the check applies to; empty means
 	// every one.
 	since string
+	// only says which servers the check is for; the zero value means every one.
+	only  kind
 	probe func(context.Context, *target) (finding, error)
+}
+
+// kind is what a server must be configured for to be checked.
+type kind int
+
+const (
+	ofEveryKind kind = iota
+	takesJWT
+	takesOpaque
+	takesBearer
+	takesDPoP
+)
+
+// only restricts checks to servers of a kind.
+func only(k kind, checks ...Check) []Check {
+	for i := range checks {
+		checks[i].only = k
+	}
+	return checks
+}
+
+// excuse tells why the check does not apply to the server, "" if it does.
+func (c *Check) excuse(t *target) string {
+	switch {
+	case t.Revision < c.since:
+		return "a rule of " + c.since
+	case c.only == takesJWT && t.Tokens != TokensJWT:
+		return "a rule for JWTs, and tokens are opaque here"
+	case c.only == takesOpaque && t.Tokens != TokensOpaque:
+		return "a rule for opaque tokens, and tokens are JWTs here"
+	case c.only == takesBearer && t.DPoP == DPoPRequired:
+		return "a rule for bearer tokens, and none are accepted here"
+	case c.only == takesDPoP && t.DPoP == "":
+		return "DPoP is not configured"
+	}
+	return ""
 }
 
 // Row is the requirement that the check belongs to: "A5".
@@ -80,8 +118,9 @@ func skip(why string) finding { return finding{Skip, why} }
 func All() []Check {
 	all := slices.Concat(
 		metadataChecks(), challengeChecks(),
-		tokenChecks(), audienceChecks(), carriageChecks(), scopeChecks(),
-		caseChecks(), secrecyChecks(), credentialChecks(), boundTokenChecks(), joseChecks(),
+		tokenChecks(), only(takesJWT, jwtChecks()...), audienceChecks(), carriageChecks(), scopeChecks(),
+		caseChecks(), secrecyChecks(), credentialChecks(), boundTokenChecks(), only(takesDPoP, proofChecks()...),
+		only(takesJWT, joseChecks()...), only(takesOpaque, introspectionChecks()...),
 		methodChecks(), originChecks(), notificationChecks(), headerChecks(), parameterChecks(),
 		protocolChecks(), resultChecks(), cacheChecks(), listChecks(), streamChecks(), sessionChecks(),
 		inputChecks(), featureChecks(),

@@ -19,6 +19,20 @@ const (
 	Legacy = "2025-11-25"
 )
 
+// Kinds of access tokens.
+const (
+	TokensJWT    = "jwt"
+	TokensOpaque = "opaque"
+)
+
+// What a server takes of DPoP (RFC 9449).
+const (
+	// DPoPOptional servers take bearer tokens, and DPoP-bound tokens with proofs.
+	DPoPOptional = "optional"
+	// DPoPRequired servers take DPoP-bound tokens only.
+	DPoPRequired = "required"
+)
+
 // Config says what is tested. URL and Issuer are required.
 type Config struct {
 	// URL is the MCP endpoint, and the resource that its metadata must name.
@@ -39,6 +53,12 @@ type Config struct {
 	ToolArguments json.RawMessage
 	// Revision is the protocol revision to speak: Modern (default) or Legacy.
 	Revision string
+	// Tokens is the kind of access token that the server is configured for:
+	// TokensJWT (default) or TokensOpaque.
+	Tokens string
+	// DPoP is what the server takes of DPoP: DPoPOptional, DPoPRequired, or
+	// nothing, the default.
+	DPoP string
 	// ConnectTo is an address to connect to whatever host the URL names.
 	ConnectTo string
 	// TLS is for an https URL; may be nil.
@@ -62,8 +82,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	setDefault(&c.Audience, c.URL)
 	setDefault(&c.Revision, Modern)
-	if !slices.Contains([]string{Modern, Legacy}, c.Revision) {
-		return c, fmt.Errorf("revision %q: want %s or %s", c.Revision, Modern, Legacy)
+	setDefault(&c.Tokens, TokensJWT)
+	if err := c.checkWords(); err != nil {
+		return c, err
 	}
 	if len(c.ToolArguments) == 0 {
 		c.ToolArguments = json.RawMessage("{}")
@@ -81,6 +102,23 @@ func (c Config) withDefaults() (Config, error) {
 		c.Timeout = 10 * time.Second
 	}
 	return c, nil
+}
+
+// checkWords refuses words that are not among those of their kind.
+func (c *Config) checkWords() error {
+	for _, w := range []struct {
+		what, word string
+		allowed    []string
+	}{
+		{"revision", c.Revision, []string{Modern, Legacy}},
+		{"tokens", c.Tokens, []string{TokensJWT, TokensOpaque}},
+		{"dpop", c.DPoP, []string{DPoPOptional, DPoPRequired, ""}},
+	} {
+		if !slices.Contains(w.allowed, w.word) {
+			return fmt.Errorf("%s %q: want %s or %s", w.what, w.word, w.allowed[0], w.allowed[1])
+		}
+	}
+	return nil
 }
 
 func setDefault(s *string, value string) {

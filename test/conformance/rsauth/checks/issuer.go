@@ -25,9 +25,10 @@ type Issuer struct {
 
 const baitPath = "/not-the-issuers/keys"
 
-// NewIssuer returns an issuer whose identifier is issuer.
-func NewIssuer(issuer string) (*Issuer, error) {
-	handler, err := oauthtest.NewHandler(oauthtest.Config{Issuer: issuer})
+// NewIssuer returns an issuer whose identifier is issuer. Clients are known to
+// its introspection endpoint.
+func NewIssuer(issuer string, clients ...oauthtest.Client) (*Issuer, error) {
+	handler, err := oauthtest.NewHandler(oauthtest.Config{Issuer: issuer, Clients: clients})
 	if err != nil {
 		return nil, err
 	}

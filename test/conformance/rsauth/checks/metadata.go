@@ -17,6 +17,8 @@ type metadata struct {
 	AuthorizationServers []string `json:"authorization_servers"`
 	ScopesSupported      []string `json:"scopes_supported"`
 	BearerMethods        []string `json:"bearer_methods_supported"`
+	ProofAlgorithms      []string `json:"dpop_signing_alg_values_supported"`
+	ProofRequired        bool     `json:"dpop_bound_access_tokens_required"`
 }
 
 // wellKnown is where metadata is: the well-known path goes between host and path

@@ -27,8 +27,14 @@ type request struct {
 	// method is the JSON-RPC method; default the target's plain one.
 	method string
 	params map[string]any
-	// token is sent as a bearer token; empty sends none.
+	// token is sent by scheme; empty sends none.
 	token string
+	// scheme is Bearer or DPoP; default the one of the configuration.
+	scheme string
+	// proofs are those of DPoP. Default: a good one for token, or for what is
+	// carried otherwise, where the scheme is DPoP.
+	proofs  []string
+	carried string
 	// header is set on top; a nil value deletes.
 	header http.Header
 	// meta changes members of _meta; a nil value deletes.
@@ -45,8 +51,24 @@ type request struct {
 	url        string
 }
 
-// send sends the request and reads the answer whole, or until its first event.
+// send sends the request and reads the answer whole, or until its first event. A
+// proof that is made for the request is made again with the nonce that a server
+// asks for.
 func (t *target) send(ctx context.Context, r request) (*answer, error) {
+	a, err := t.sendOnce(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	if nonce := a.Header.Get("DPoP-Nonce"); nonce != "" {
+		t.nonce = nonce
+		if r.proofs == nil && a.challengeOf(schemeDPoP)["error"] == "use_dpop_nonce" {
+			return t.sendOnce(ctx, r)
+		}
+	}
+	return a, nil
+}
+
+func (t *target) sendOnce(ctx context.Context, r request) (*answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.Timeout)
 	defer cancel()
 	req, err := t.newRequest(ctx, &r)
@@ -74,6 +96,7 @@ func (t *target) newRequest(ctx context.Context, r *request) (*http.Request, err
 	setDefault(&r.method, t.plain)
 	setDefault(&r.httpMethod, http.MethodPost)
 	setDefault(&r.url, t.URL)
+	setDefault(&r.scheme, t.scheme())
 	body := r.body
 	if body == nil && r.httpMethod == http.MethodPost {
 		body = t.jsonRPC(r)
@@ -83,6 +106,9 @@ func (t *target) newRequest(ctx context.Context, r *request) (*http.Request, err
 		return nil, err
 	}
 	req.Host = r.host
+	if err := t.setProofs(req.Header, r); err != nil {
+		return nil, err
+	}
 	t.setHeader(req.Header, r)
 	return req, nil
 }
@@ -117,7 +143,7 @@ func (t *target) setHeader(h http.Header, r *request) {
 		h.Set("MCP-Protocol-Version", t.Revision)
 	}
 	if r.token != "" {
-		h.Set("Authorization", "Bearer "+r.token)
+		h.Set("Authorization", r.scheme+" "+r.token)
 	}
 	if t.session != "" && r.method != "initialize" {
 		h.Set("Mcp-Session-Id", t.session)

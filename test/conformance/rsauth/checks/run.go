@@ -21,10 +21,14 @@ type Result struct {
 
 // Report is how a run ended.
 type Report struct {
-	URL      string   `json:"url"`
-	Issuer   string   `json:"issuer"`
-	Revision string   `json:"revision"`
-	Results  []Result `json:"results"`
+	URL      string `json:"url"`
+	Issuer   string `json:"issuer"`
+	Revision string `json:"revision"`
+	// Tokens is the kind of access token, and DPoP what the server takes of it,
+	// as in Config.
+	Tokens  string   `json:"tokens"`
+	DPoP    string   `json:"dpop,omitempty"`
+	Results []Result `json:"results"`
 }
 
 // Run runs the checks that names select, rows or ids; none select all. It
@@ -44,7 +48,7 @@ func Run(ctx context.Context, c Config, names ...string) (*Report, error) {
 	if err := t.prepare(ctx); err != nil {
 		return nil, err
 	}
-	report := &Report{URL: c.URL, Issuer: c.Issuer.Issuer(), Revision: c.Revision}
+	report := &Report{URL: c.URL, Issuer: c.Issuer.Issuer(), Revision: c.Revision, Tokens: c.Tokens, DPoP: c.DPoP}
 	for i := range chosen {
 		report.Results = append(report.Results, run(ctx, t, &chosen[i]))
 	}
@@ -72,13 +76,11 @@ func choose(names []string) ([]Check, error) {
 
 func run(ctx context.Context, t *target, c *Check) Result {
 	result := Result{Check: c.ID, Row: c.Row(), Level: c.Level, Sent: c.Sends, Want: c.Wants, Reference: c.Reference}
-	found, err := finding{}, error(nil)
-	switch {
-	case t.Revision < c.since:
-		found = skip("a rule of " + c.since)
-	default:
-		found, err = c.probe(ctx, t)
+	if why := c.excuse(t); why != "" {
+		result.Status, result.Got = Skip, why
+		return result
 	}
+	found, err := c.probe(ctx, t)
 	if err != nil {
 		found = finding{Fail, err.Error()}
 	}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lestrrat-go/jwx/v2/jwa"
+
 	"github.com/securedmcp/operator/test/oauthtest"
 )
 
@@ -26,6 +28,10 @@ type target struct {
 	Config
 
 	client *http.Client
+	// holder is the key of DPoP-bound tokens, and nonce the last that the server
+	// gave out for its proofs.
+	holder *oauthtest.Key
+	nonce  string
 	// plain is the method of a request that any caller may make.
 	plain string
 	// session is that of a legacy server that has sessions.
@@ -79,7 +85,10 @@ func (t *target) endpoint() *url.URL {
 
 // prepare finds out what the checks build on. It fails if the server does not
 // accept a good token: every bad one would seem to be refused for its fault.
-func (t *target) prepare(ctx context.Context) error {
+func (t *target) prepare(ctx context.Context) (err error) {
+	if t.holder, err = oauthtest.NewKey(jwa.ES256); err != nil {
+		return err
+	}
 	if err := t.awaitServer(ctx); err != nil {
 		return err
 	}
@@ -88,6 +97,11 @@ func (t *target) prepare(ctx context.Context) error {
 	}
 	if err := t.awaitGoodToken(ctx); err != nil {
 		return err
+	}
+	if t.DPoP != "" {
+		if err := t.awaitGoodProof(ctx); err != nil {
+			return err
+		}
 	}
 	if !t.modern() {
 		if err := t.initialize(ctx); err != nil {
@@ -187,7 +201,13 @@ func (t *target) allScopes() string {
 // token mints a good token, changed by claims and options.
 func (t *target) token(claims oauthtest.Claims, options ...oauthtest.TokenOption) (string, error) {
 	all := oauthtest.Claims{"aud": t.Audience, "scope": strings.Join(t.Scopes, " ")}
+	if t.DPoP == DPoPRequired {
+		maps.Copy(all, t.holder.Bound())
+	}
 	maps.Copy(all, claims)
+	if t.Tokens == TokensOpaque {
+		options = append(slices.Clone(options), oauthtest.Opaque())
+	}
 	return t.Issuer.Mint(all, options...)
 }
 

@@ -36,6 +36,24 @@ func refused(level Level, id, reference, sends string, mint minting) Check {
 	}
 }
 
+// borne is refused for a token that is sent by the Bearer scheme, whatever the
+// configuration.
+func borne(level Level, id, reference, sends string, mint minting) Check {
+	c := refused(level, id, reference, sends, nil)
+	c.probe = func(ctx context.Context, t *target) (finding, error) {
+		token, err := mint(t)
+		if err != nil {
+			return finding{}, err
+		}
+		a, err := t.send(ctx, request{token: token, scheme: schemeBearer})
+		if err != nil {
+			return finding{}, err
+		}
+		return judge(a, a.Status == http.StatusUnauthorized), nil
+	}
+	return c
+}
+
 // accepted is a check that a token is accepted, which is a MUST.
 func accepted(id, reference, sends string, mint minting) Check {
 	return Check{
@@ -85,7 +103,7 @@ const (
 func tokenChecks() []Check {
 	return []Check{
 		{
-			ID: "A5.no-token", Level: Must, Reference: rfc6750, Sends: "no token", Wants: "401 with a Bearer challenge",
+			ID: "A5.no-token", Level: Must, Reference: rfc6750, Sends: "no token", Wants: "401 with a challenge",
 			probe: func(_ context.Context, t *target) (finding, error) {
 				return judge(t.stranger, t.stranger.Status == http.StatusUnauthorized && t.stranger.challenge() != nil), nil
 			},
@@ -106,12 +124,9 @@ func tokenChecks() []Check {
 		accepted("A5.good", rfc9068, "that is good", claims(nil)),
 		refused(Must, "A5.garbage", rfc6750, "that is garbage", literal("garbage")),
 		refused(Must, "A5.three-parts-of-garbage", rfc6750, "of three parts of garbage", literal("a.b.c")),
-		refused(Must, "A5.bad-signature", rfc9068, "with one bit of the signature changed", claims(nil, oauthtest.BadSignature())),
-		refused(Must, "A5.payload-not-json", "RFC 7519 section 7.2", "whose payload is no JSON object", claims(nil, oauthtest.RawPayload([]byte(`"sub"`)))),
 		refused(Must, "A5.expired", rfc9068, "that expired an hour ago", func(t *target) (string, error) {
 			return t.token(oauthtest.Claims{"exp": time.Now().Add(-time.Hour), "iat": time.Now().Add(-2 * time.Hour)})
 		}),
-		refused(Must, "A5.no-expiry", "RFC 9068 section 2.2", "without exp", claim("exp", nil)),
 		refused(Must, "A5.expiry-not-a-date", rfc7519, "whose exp is a string", claim("exp", "tomorrow")),
 		refused(Must, "A5.not-yet-valid", rfc7519, "whose nbf is in an hour", func(t *target) (string, error) {
 			return t.token(oauthtest.Claims{"nbf": time.Now().Add(time.Hour)})
@@ -119,6 +134,16 @@ func tokenChecks() []Check {
 		refused(Should, "A5.issued-in-the-future", rfc7519, "whose iat is in an hour", func(t *target) (string, error) {
 			return t.token(oauthtest.Claims{"iat": time.Now().Add(time.Hour), "exp": time.Now().Add(2 * time.Hour)})
 		}),
+	}
+}
+
+// jwtChecks look at what a JWT must have, and an introspection answer need not
+// (RFC 7662 section 2.2).
+func jwtChecks() []Check {
+	return []Check{
+		refused(Must, "A5.bad-signature", rfc9068, "with one bit of the signature changed", claims(nil, oauthtest.BadSignature())),
+		refused(Must, "A5.payload-not-json", "RFC 7519 section 7.2", "whose payload is no JSON object", claims(nil, oauthtest.RawPayload([]byte(`"sub"`)))),
+		refused(Must, "A5.no-expiry", "RFC 9068 section 2.2", "without exp", claim("exp", nil)),
 		refused(Must, "A5.other-issuer", rfc9068, "whose iss is another", claim("iss", "https://evil.example.com")),
 		refused(Must, "A5.issuer-with-slash", "RFC 9068 section 4, RFC 3986 section 6.2.1", "whose iss has one more slash", func(t *target) (string, error) {
 			return t.token(oauthtest.Claims{"iss": t.Issuer.Issuer() + "/"})
@@ -154,8 +179,8 @@ func audienceChecks() []Check {
 // not prove to hold.
 func boundTokenChecks() []Check {
 	return []Check{
-		refused(Must, "A13.dpop-bound", "RFC 9449 section 7.1", "bound to a DPoP key, as a bearer token", claim("cnf", map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})),
-		refused(Must, "A13.certificate-bound", "RFC 8705 section 3", "bound to a certificate, without the certificate", claim("cnf", map[string]any{"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"})),
-		refused(Should, "A13.bound-in-another-way", "RFC 7800 section 3.1", "bound in a way that has no name yet", claim("cnf", map[string]any{"x-unheard-of": "x"})),
+		borne(Must, "A13.dpop-bound", "RFC 9449 section 7.1", "bound to a DPoP key, as a bearer token", claim("cnf", map[string]any{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})),
+		borne(Must, "A13.certificate-bound", "RFC 8705 section 3", "bound to a certificate, without the certificate", claim("cnf", map[string]any{"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"})),
+		borne(Should, "A13.bound-in-another-way", "RFC 7800 section 3.1", "bound in a way that has no name yet", claim("cnf", map[string]any{"x-unheard-of": "x"})),
 	}
 }

@@ -1,0 +1,111 @@
+package controllers
+
+import (
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/controllers/internal/configz"
+)
+
+// said is what came of asking a pod.
+type said struct {
+	configz.Answer
+	// unreachable is why there is no answer, "" if there is one.
+	unreachable string
+}
+
+// answers are what pods said last. They are kept in memory: after a restart the
+// pods are asked again. The zero value is ready for use.
+type answers struct {
+	mu    sync.Mutex
+	byPod map[client.ObjectKey]*answer
+}
+
+type answer struct {
+	uid types.UID
+	// round grows when the pod is given something new. What was asked in an
+	// earlier round is about what it had before.
+	round int
+	// known is whether the pod was ever asked, fresh whether in this round.
+	known, fresh bool
+	said         said
+	// attempts counts the answers of this round that were not what was wanted.
+	attempts int
+}
+
+// of returns what p said in this round, and whether it was ever asked.
+func (a *answers) of(p *corev1.Pod) (what said, fresh, known bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.byPod[client.ObjectKeyFromObject(p)]
+	if e == nil || e.uid != p.UID {
+		return said{}, false, false
+	}
+	return e.said, e.fresh, e.known
+}
+
+// outdate begins a new round: p is about to be given another configuration.
+func (a *answers) outdate(p *corev1.Pod) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.entry(p)
+	e.round++
+	e.fresh, e.attempts = false, 0
+}
+
+// begin returns the round that an answer asked for now will be of.
+func (a *answers) begin(p *corev1.Pod) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.entry(p).round
+}
+
+// record keeps what p said, unless a new round has begun since the question.
+// news tells whether it is something else than before; attempts is how many
+// answers of this round were not what was wanted.
+//
+// A pod that enforced what it should and then cannot be asked has a second
+// chance: one packet lost by a busy node makes no server unready.
+func (a *answers) record(p *corev1.Pod, round int, what said, wanted bool) (news bool, attempts int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.entry(p)
+	if e.round != round {
+		return false, 0
+	}
+	if what.unreachable != "" && e.fresh && e.attempts == 0 {
+		e.attempts = 1
+		return false, e.attempts
+	}
+	news = !e.known || e.said != what || (wanted && !e.fresh)
+	e.known, e.fresh, e.said = true, true, what
+	e.attempts++
+	if wanted {
+		e.attempts = 0
+	}
+	return news, e.attempts
+}
+
+// forget drops what the pod of this name said.
+func (a *answers) forget(pod client.ObjectKey) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.byPod, pod)
+}
+
+// entry returns what is known of p, with a.mu held.
+func (a *answers) entry(p *corev1.Pod) *answer {
+	key := client.ObjectKeyFromObject(p)
+	e := a.byPod[key]
+	if e == nil || e.uid != p.UID {
+		if a.byPod == nil {
+			a.byPod = map[client.ObjectKey]*answer{}
+		}
+		e = &answer{uid: p.UID}
+		a.byPod[key] = e
+	}
+	return e
+}

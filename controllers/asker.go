@@ -1,0 +1,170 @@
+package controllers
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/securedmcp/operator/controllers/internal/configz"
+	"github.com/securedmcp/operator/controllers/internal/desired"
+)
+
+const (
+	// questionsAtOnce bounds the questions to pods that are under way, over all
+	// servers. Most are answered in a millisecond; a pod that cannot be reached
+	// takes configz.Timeout.
+	questionsAtOnce = 32
+	// firstPause is less than a kubelet needs to bring a configuration to a pod. It
+	// doubles with every answer that is not what is wanted.
+	firstPause = 150 * time.Millisecond
+	// lastPause is for pods that answer, lastPauseUnreachable for those that do not:
+	// each question to them costs a worker the whole timeout.
+	lastPause            = 30 * time.Second
+	lastPauseUnreachable = 5 * time.Minute
+	// restingPause is for pods that enforce what they are given.
+	restingPause = 5 * time.Minute
+	// pauseJitter spreads the questions of pods that were first asked together.
+	pauseJitter = 0.3
+)
+
+// Asker asks every ready pod what it enforces, and wakes the Reconciler when
+// there is something new. It is a controller of its own so that pods that do not
+// answer keep no server waiting.
+type Asker struct {
+	client  client.Reader
+	configz *configz.Client
+	answers answers
+	// wake has the Reconciler look at a server; nil until it is set up.
+	wake atomic.Pointer[func(reconcile.Request)]
+}
+
+// NewAsker returns an Asker that finds pods through c and asks them through pods;
+// see NewPodClient.
+func NewAsker(c client.Reader, pods *http.Client) *Asker {
+	return &Asker{client: c, configz: configz.NewClient(pods)}
+}
+
+// NewPodClient returns the HTTP client for questions to pods, bounded in time.
+func NewPodClient() *http.Client { return configz.NewHTTPClient() }
+
+// SetupWithManager has pods asked when they become ready, when they are given
+// another configuration, and now and then.
+func (a *Asker) SetupWithManager(mgr ctrl.Manager, opts controller.Options) error {
+	opts.MaxConcurrentReconciles = questionsAtOnce
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("enforcement").
+		WithOptions(opts).
+		For(&corev1.Pod{}, builder.WithPredicates(podIsAskedAnew)).
+		Complete(a)
+}
+
+// Reconcile asks one pod.
+func (a *Asker) Reconcile(ctx context.Context, req reconcile.Request) (reconcile.Result, error) {
+	var p corev1.Pod
+	if err := a.client.Get(ctx, req.NamespacedName, &p); client.IgnoreNotFound(err) != nil {
+		return reconcile.Result{}, err
+	}
+	if !serves(&p) {
+		a.answers.forget(req.NamespacedName)
+		return reconcile.Result{}, nil
+	}
+	round := a.answers.begin(&p)
+	what := a.ask(ctx, &p)
+	if ctx.Err() != nil {
+		return reconcile.Result{}, nil // the operator ends
+	}
+	wanted := what.unreachable == "" && what.Refusal == "" && what.Revision == p.Annotations[desired.AnnotationConfigRevision]
+	news, attempts := a.answers.record(&p, round, what, wanted)
+	if wake := a.wake.Load(); news && wake != nil {
+		for _, server := range serverOfPod(ctx, &p) {
+			(*wake)(server)
+		}
+	}
+	return reconcile.Result{RequeueAfter: pause(attempts, what.unreachable != "")}, nil
+}
+
+func (a *Asker) ask(ctx context.Context, p *corev1.Pod) said {
+	if !isPodAddress(p.Status.PodIP) {
+		return said{unreachable: "no pod has such an address"}
+	}
+	answer, err := a.configz.Ask(ctx, adminAddress(p))
+	if err != nil {
+		return said{unreachable: err.Error()}
+	}
+	return said{Answer: answer}
+}
+
+// isPodAddress refuses addresses that reach something else than a pod, such as
+// the node's metadata service. Who may write a pod's status can put any there.
+func isPodAddress(ip string) bool {
+	a, err := netip.ParseAddr(ip)
+	return err == nil && !a.IsLinkLocalUnicast() && !a.IsUnspecified() && !a.IsMulticast()
+}
+
+func adminAddress(p *corev1.Pod) string {
+	return net.JoinHostPort(p.Status.PodIP, strconv.Itoa(desired.AdminPort))
+}
+
+// pause is how long to wait after so many answers in a row that were not what
+// was wanted.
+func pause(attempts int, unreachable bool) time.Duration {
+	if attempts == 0 {
+		return wait.Jitter(restingPause, pauseJitter)
+	}
+	most := lastPause
+	if unreachable {
+		most = lastPauseUnreachable
+	}
+	const enough = 20 // more would overflow
+	return wait.Jitter(min(firstPause<<min(attempts-1, enough), most), pauseJitter)
+}
+
+// news is what has the Asker wake a server: the queue of the Reconciler.
+func (a *Asker) news() source.Source {
+	return source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+		a.wake.Store(new(q.Add))
+		return nil
+	})
+}
+
+// serves tells whether p gets requests: it is ready and not on its way out.
+func serves(p *corev1.Pod) bool {
+	return p.UID != "" && p.DeletionTimestamp.IsZero() && p.Status.PodIP != "" && isReady(p)
+}
+
+func isReady(p *corev1.Pod) bool {
+	for _, c := range p.Status.Conditions {
+		if c.Type == corev1.PodReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// podIsAskedAnew lets those changes through after which the last answer may not
+// hold.
+var podIsAskedAnew = predicate.Funcs{
+	UpdateFunc: func(e event.UpdateEvent) bool {
+		before, now := e.ObjectOld.(*corev1.Pod), e.ObjectNew.(*corev1.Pod)
+		return before.UID != now.UID ||
+			serves(before) != serves(now) ||
+			before.Status.PodIP != now.Status.PodIP ||
+			before.Annotations[desired.AnnotationConfigRevision] != now.Annotations[desired.AnnotationConfigRevision]
+	},
+}

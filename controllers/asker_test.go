@@ -1,0 +1,56 @@
+package controllers_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+)
+
+// silence is the address of a listener that takes questions and never answers.
+func silence(t *testing.T) string {
+	t.Helper()
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+	t.Cleanup(server.Close)
+	return server.Listener.Addr().String()
+}
+
+// One server has more silent pods than the operator asks at once; another one
+// gets what it needs.
+func TestPodsThatDoNotAnswerKeepNobodyWaiting(t *testing.T) {
+	const questionsAtOnce = 32
+	w := newWorld(t)
+	runOperator(w)
+	stuck, s := w.server("stuck"), w.server("a")
+	w.create(stuck)
+	w.becomes(stuck, "Accepted", "True Accepted")
+	nobody := silence(t)
+	for i := range questionsAtOnce + 8 {
+		w.pod(stuck, fmt.Sprint(i), readyPod(w.network.join(nobody)))
+	}
+	w.eventually("as many questions as there may be", func() bool { return w.network.questions.Load() == questionsAtOnce })
+
+	w.create(s)
+	w.becomes(s, "Accepted", "True Accepted")
+	w.runningPod(s, "1")
+	w.becomes(s, "Enforced", "True Enforced")
+	w.update(s, func() { s.Spec.RequiredScopes = nil })
+	w.becomes(s, "Enforced", "True Enforced")
+	w.becomes(stuck, "Enforced", "False PodUnreachable")
+	if most := w.network.most.Load(); most > questionsAtOnce {
+		t.Errorf("%d questions at once, want at most %d", most, questionsAtOnce)
+	}
+}
+
+// Nothing in the cluster changes when a runtime takes what it refused before.
+func TestRefusalThatEndsIsNoticed(t *testing.T) {
+	w := newWorld(t)
+	runOperator(w)
+	s := w.server("a")
+	w.create(s)
+	w.becomes(s, "Accepted", "True Accepted")
+	_, r := w.podSaying(s, "1", func() configStatus { return configStatus{Error: "no keys"} })
+	w.becomes(s, "Enforced", "False ConfigRefused")
+	r.say(w.obedient(s))
+	w.becomes(s, "Enforced", "True Enforced")
+}

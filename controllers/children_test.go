@@ -1,0 +1,150 @@
+package controllers_test
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv1 "k8s.io/api/autoscaling/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
+)
+
+// The autoscaler writes the scale of the Deployment, and from then on the number
+// of replicas is its own.
+func TestTheAutoscalerDecidesTheReplicas(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Replicas = new(int32(4))
+	w.create(s)
+	w.settle(s)
+	replicas := func(want int32, why string) {
+		t.Helper()
+		d := named(s, &appsv1.Deployment{})
+		w.read(d)
+		if got := *d.Spec.Replicas; got != want {
+			t.Errorf("%d replicas, want %d: %s", got, want, why)
+		}
+		w.seen(d)
+	}
+
+	w.update(s, func() {
+		s.Spec.Workload.Replicas, s.Spec.Workload.Autoscaling = nil, &v1alpha1.Autoscaling{MaxReplicas: 9}
+	})
+	w.settle(s)
+	if !w.exists(named(s, &autoscalingv2.HorizontalPodAutoscaler{})) {
+		t.Fatal("there is no HorizontalPodAutoscaler")
+	}
+	replicas(4, "turning the autoscaler on changes nothing by itself")
+
+	d := named(s, &appsv1.Deployment{})
+	w.read(d)
+	scale := &autoscalingv1.Scale{Spec: autoscalingv1.ScaleSpec{Replicas: 7}}
+	if err := w.person.SubResource("scale").Update(t.Context(), d, client.WithSubResourceBody(scale)); err != nil {
+		t.Fatal(err)
+	}
+	replicas(7, "the autoscaler said so")
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites("PATCH securedmcpservers/a/status") // which says how many there should be
+	if got := s.Status.Replicas.Desired; got != 7 {
+		t.Errorf("status wants %d replicas, want 7", got)
+	}
+	w.update(s, func() { s.Spec.Workload.Image = "registry.example.com/other:1" })
+	w.settle(s)
+	replicas(7, "another change of the Deployment leaves them alone")
+
+	w.update(s, func() { s.Spec.Workload.Replicas, s.Spec.Workload.Autoscaling = new(int32(3)), nil })
+	w.settle(s)
+	replicas(3, "without the autoscaler the spec decides")
+	if w.exists(named(s, &autoscalingv2.HorizontalPodAutoscaler{})) {
+		t.Error("the HorizontalPodAutoscaler is still there")
+	}
+}
+
+func TestASinglePodHasNoDisruptionBudget(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	w.create(s)
+	w.settle(s)
+	budget := named(s, &policyv1.PodDisruptionBudget{})
+	if !w.exists(budget) {
+		t.Fatal("two replicas have no budget")
+	}
+	w.seen(budget)
+	w.update(s, func() { s.Spec.Workload.Replicas = new(int32(1)) })
+	w.settle(s)
+	if w.exists(budget) {
+		t.Error("one replica has a budget, which would keep it on its node")
+	}
+}
+
+// kubectl rollout restart writes an annotation of the pod template, and so do
+// people who own the annotations that the spec does not name.
+func TestARestartByHandIsRespected(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.PodAnnotations = map[string]string{"example.com/a": "1"}
+	w.create(s)
+	w.settle(s)
+	d := named(s, &appsv1.Deployment{})
+	w.update(d, func() { d.Spec.Template.Annotations["kubectl.kubernetes.io/restartedAt"] = "2026-01-02T03:04:05Z" })
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
+	w.update(s, func() { s.Spec.Workload.PodAnnotations = map[string]string{"example.com/b": "2"} })
+	w.settle(s)
+	w.read(d)
+	got := d.Spec.Template.Annotations
+	if len(got) != 2 || got["example.com/b"] != "2" || got["kubectl.kubernetes.io/restartedAt"] == "" {
+		t.Errorf("annotations %v, want example.com/b and the restart", got)
+	}
+}
+
+func TestNoOneOpensTheNetworkPolicyByHand(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	w.create(s)
+	w.settle(s)
+	policy := named(s, &networkingv1.NetworkPolicy{})
+	w.update(policy, func() { policy.Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}} })
+	w.settle(s)
+	w.read(policy)
+	if len(policy.Spec.Ingress) != 2 || len(policy.Spec.Ingress[0].Ports) != 1 {
+		t.Errorf("rules %+v, want those of the operator", policy.Spec.Ingress)
+	}
+}
+
+// What the policy objects to is not served, and what was served before goes on
+// behind the door it has.
+func TestTheClustersPolicyIsEnforced(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing("elsewhere.example.com"))
+	w.settle(s)
+	w.wantConditions(s, "False HostNotAllowed", "True Available", "True Exposed", "True Enforced", "False HostNotAllowed")
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	w.update(s, func() { s.Spec.Workload.Image = "evil.example/image:1" })
+	w.settle(s)
+	w.wantConditions(s, "False ImageNotAllowed", "True Available", "True Exposed", "True Enforced", "False ImageNotAllowed")
+	d := named(s, &appsv1.Deployment{})
+	w.read(d)
+	if got := d.Spec.Template.Spec.Containers[0].Image; got != runtimeImage {
+		t.Errorf("the pods run %s", got)
+	}
+}
+
+func allowing(host string) controllers.Policy {
+	return controllers.Policy{
+		AllowedHosts:         map[string][]string{controllers.AnyNamespace: {host}},
+		AllowedImagePrefixes: []string{"registry.example.com/"},
+	}
+}

@@ -1,0 +1,88 @@
+package controllers
+
+import (
+	"context"
+	"net/url"
+	"strings"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
+)
+
+// claimIndex finds servers by what they claim.
+const claimIndex = "claims"
+
+// claims are what only one server of the cluster can have: its resource and, if
+// it has an Ingress, what that routes.
+func claims(s *v1alpha1.SecuredMCPServer) []string {
+	return claimsOf(s.Spec.Resource, s.Spec.Exposure.Ingress != nil)
+}
+
+func claimsOf(resource string, ingress bool) []string {
+	all := []string{"resource " + canonical(resource)}
+	if ingress {
+		for _, route := range desired.Routes(resource) {
+			all = append(all, "route "+route)
+		}
+	}
+	return all
+}
+
+// canonical is resource in the form in which equal URIs are equal strings: scheme
+// and host in lower case (RFC 3986 section 6.2.2.1), without the scheme's default
+// port (section 6.2.3).
+func canonical(resource string) string {
+	u, err := url.Parse(resource)
+	if err != nil {
+		return resource
+	}
+	u.Host = strings.ToLower(u.Host)
+	if port := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; port != "" {
+		u.Host = strings.TrimSuffix(u.Host, port)
+	}
+	return u.String()
+}
+
+// claimants returns the servers that have any of the claims, some of them more
+// than once.
+func claimants(ctx context.Context, c client.Reader, claims []string) ([]v1alpha1.SecuredMCPServer, error) {
+	var all []v1alpha1.SecuredMCPServer
+	for _, claim := range claims {
+		var some v1alpha1.SecuredMCPServerList
+		if err := c.List(ctx, &some, client.MatchingFields{claimIndex: claim}); err != nil {
+			return nil, err
+		}
+		all = append(all, some.Items...)
+	}
+	return all, nil
+}
+
+// olderClaim returns the oldest server with any of the claims that is older than
+// server, or nil.
+func (r *Reconciler) olderClaim(ctx context.Context, server *v1alpha1.SecuredMCPServer, claims []string) (*v1alpha1.SecuredMCPServer, error) {
+	others, err := claimants(ctx, r.client, claims)
+	if err != nil {
+		return nil, err
+	}
+	oldest := server
+	for i := range others {
+		if other := &others[i]; other.DeletionTimestamp.IsZero() && older(other, oldest) {
+			oldest = other
+		}
+	}
+	if oldest.UID == server.UID {
+		return nil, nil
+	}
+	return oldest, nil
+}
+
+// older orders servers by age, then by name, so that of any two all replicas of
+// the operator prefer the same one.
+func older(a, b *v1alpha1.SecuredMCPServer) bool {
+	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+	}
+	return client.ObjectKeyFromObject(a).String() < client.ObjectKeyFromObject(b).String()
+}

@@ -1,0 +1,105 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// maxNamedPods bounds how many pods a message names.
+const maxNamedPods = 5
+
+// confirm decides Enforced by what the pods say of themselves. Every pod counts
+// that gets requests, whichever ReplicaSet it is of.
+func (r *Reconciler) confirm(ctx context.Context, s *scope) error {
+	pods, err := r.pods(ctx, s.server)
+	if err != nil {
+		return fmt.Errorf("listing pods: %w", err)
+	}
+	pods = slices.DeleteFunc(pods, func(p corev1.Pod) bool { return !serves(&p) })
+	slices.SortFunc(pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+	var doubts []cause
+	for i := range pods {
+		if d := r.doubt(&pods[i], s.status.Revision); d != nil {
+			doubts = append(doubts, *d)
+		}
+	}
+	ready, enforcing := int32(len(pods)), int32(len(pods)-len(doubts)) //nolint:gosec // there are far fewer pods
+	s.status.Replicas = &v1alpha1.ReplicaCounts{Desired: s.desiredReplicas, Ready: ready, Enforcing: enforcing}
+	s.status.Enforced = fmt.Sprintf("%d/%d", enforcing, ready)
+	s.judgeEnforced(ready, enforcing, doubts)
+	return nil
+}
+
+// doubt returns why p is not known to enforce revision, or nil if it is.
+func (r *Reconciler) doubt(p *corev1.Pod, revision string) *cause {
+	what, fresh, known := r.asker.answers.of(p)
+	switch {
+	case !known:
+		return &cause{v1alpha1.ReasonNotAsked, fmt.Sprintf("pod %s has not been asked yet", p.Name)}
+	case !fresh:
+		return &cause{v1alpha1.ReasonPropagating, fmt.Sprintf("pod %s has not been asked since it was given that", p.Name)}
+	case what.unreachable != "":
+		return &cause{v1alpha1.ReasonPodUnreachable, fmt.Sprintf("pod %s cannot be asked at %s: %s", p.Name, adminAddress(p), what.unreachable)}
+	case what.Refusal != "":
+		return &cause{v1alpha1.ReasonConfigRefused, fmt.Sprintf("pod %s refuses what it is given: %s", p.Name, what.Refusal)}
+	case what.Revision != revision:
+		return &cause{v1alpha1.ReasonPropagating, fmt.Sprintf("pod %s enforces revision %s", p.Name, cmp.Or(what.Revision, "none"))}
+	}
+	return nil
+}
+
+func (s *scope) judgeEnforced(ready, enforcing int32, doubts []cause) {
+	count := fmt.Sprintf("%d of %d ready replicas enforce revision %s", enforcing, ready, s.status.Revision)
+	switch {
+	case s.status.Revision == "":
+		s.no(v1alpha1.ConditionEnforced, v1alpha1.ReasonNotDeployed, "there is no configuration to enforce")
+	case ready == 0:
+		s.unknown(v1alpha1.ConditionEnforced, v1alpha1.ReasonNoReadyReplicas, "no replica is ready: there is nobody to ask")
+	case len(doubts) == 0:
+		s.yes(v1alpha1.ConditionEnforced, v1alpha1.ReasonEnforced, count)
+	default:
+		s.judgeDoubts(count, doubts)
+	}
+}
+
+// judgeDoubts has the status wait if time alone is likely to settle them.
+func (s *scope) judgeDoubts(count string, doubts []cause) {
+	worst := slices.MinFunc(doubts, func(a, b cause) int {
+		return cmp.Compare(slices.Index(doubtOrder, a.reason), slices.Index(doubtOrder, b.reason))
+	})
+	message := count + ": " + sentences(doubts)
+	switch worst.reason {
+	case v1alpha1.ReasonNotAsked:
+		s.unknown(v1alpha1.ConditionEnforced, worst.reason, message)
+		s.expect(v1alpha1.ConditionEnforced, questionPatience)
+	case v1alpha1.ReasonPropagating:
+		s.no(v1alpha1.ConditionEnforced, worst.reason, message)
+		s.expect(v1alpha1.ConditionEnforced, propagationPatience)
+	default:
+		s.no(v1alpha1.ConditionEnforced, worst.reason, message)
+	}
+}
+
+// doubtOrder puts first what a person has to see to first.
+var doubtOrder = []string{
+	v1alpha1.ReasonConfigRefused, v1alpha1.ReasonPodUnreachable, v1alpha1.ReasonPropagating, v1alpha1.ReasonNotAsked,
+}
+
+// sentences names the first pods, and the number of the others.
+func sentences(doubts []cause) string {
+	var all []string
+	for _, d := range doubts[:min(len(doubts), maxNamedPods)] {
+		all = append(all, d.message)
+	}
+	if more := len(doubts) - len(all); more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(all, "; ")
+}

@@ -1,0 +1,311 @@
+package controllers_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// withPods makes a ready server and returns what runs in its two pods.
+func (w *world) withPods() (s *v1alpha1.SecuredMCPServer, one, two *fakeRuntime) {
+	w.t.Helper()
+	s = w.server("a")
+	w.create(s)
+	w.settle(s)
+	w.makeAvailable(s)
+	w.makeExposed(s)
+	_, one = w.runningPod(s, "1")
+	_, two = w.runningPod(s, "2")
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	w.writes.take()
+	return s, one, two
+}
+
+func (w *world) wantReplicas(s *v1alpha1.SecuredMCPServer, desired, ready, enforcing int32) {
+	w.t.Helper()
+	want := &v1alpha1.ReplicaCounts{Desired: desired, Ready: ready, Enforcing: enforcing}
+	if diff := gocmp.Diff(want, s.Status.Replicas); diff != "" {
+		w.t.Errorf("replicas (-want +got):\n%s", diff)
+	}
+}
+
+func (w *world) wantMessage(s *v1alpha1.SecuredMCPServer, condition, want string) {
+	w.t.Helper()
+	if got := message(s, condition); got != want {
+		w.t.Errorf("message %q, want %q", got, want)
+	}
+}
+
+func TestEnforcedIsWhatEveryReadyPodSays(t *testing.T) {
+	const refusal = "spec.tools[1].inputSchema: unknown keyword"
+	tests := map[string]struct {
+		// changed is what the second pod does about an edit, from its address and what
+		// it enforced before.
+		changed         func(r *fakeRuntime, before string)
+		enforcing       int32
+		condition, says string
+	}{
+		"all enforce it":          {func(*fakeRuntime, string) {}, 2, "True Enforced", "2 of 2 ready replicas enforce revision NEW"},
+		"one has the one before":  {(*fakeRuntime).hold, 1, "False Propagating", "1 of 2 ready replicas enforce revision NEW: pod a-2 enforces revision OLD"},
+		"one has none":            {func(r *fakeRuntime, _ string) { r.hold("") }, 1, "False Propagating", "1 of 2 ready replicas enforce revision NEW: pod a-2 enforces revision none"},
+		"one refuses it":          {func(r *fakeRuntime, old string) { r.refuse(old, refusal) }, 1, "False ConfigRefused", "1 of 2 ready replicas enforce revision NEW: pod a-2 refuses what it is given: " + refusal},
+		"one hangs up":            {func(r *fakeRuntime, _ string) { r.say(nil) }, 1, "False PodUnreachable", "1 of 2 ready replicas enforce revision NEW: pod a-2 cannot be asked at ADDRESS: EOF"},
+		"one is not there at all": {func(r *fakeRuntime, _ string) { r.Close() }, 1, "False PodUnreachable", "1 of 2 ready replicas enforce revision NEW: pod a-2 cannot be asked at ADDRESS: connect: connection refused"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s, _, two := w.withPods()
+			before := s.Status.Revision
+			test.changed(two, before)
+			w.update(s, func() { s.Spec.RequiredScopes = nil })
+			w.settle(s)
+			w.wantReplicas(s, 2, 2, test.enforcing)
+			if got := conditions(s)["Enforced"]; got != test.condition {
+				t.Errorf("Enforced is %s, want %s", got, test.condition)
+			}
+			pod := &corev1.Pod{}
+			pod.Name, pod.Namespace = "a-2", s.Namespace
+			w.read(pod)
+			w.wantMessage(s, "Enforced", strings.NewReplacer("NEW", s.Status.Revision, "OLD", before, "ADDRESS", pod.Status.PodIP+":9090").Replace(test.says))
+			w.writes.take()
+			w.settle(s)
+			w.wantWrites()
+		})
+	}
+}
+
+// A revision that a runtime enforces while it refuses another is not the last
+// word: what it refuses may be a certificate that the configuration names.
+func TestRefusalBesideTheRightRevisionIsNotEnforced(t *testing.T) {
+	w := newWorld(t)
+	s, one, _ := w.withPods()
+	one.refuse(s.Status.Revision, "the CA bundle has no PEM certificate")
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False ConfigRefused", "False ConfigRefused")
+	w.wantMessage(s, "Ready", "1 of 2 ready replicas enforce revision "+s.Status.Revision+": pod a-1 refuses what it is given: the CA bundle has no PEM certificate")
+}
+
+func TestOnlyPodsThatGetRequestsCount(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	_, unready := w.runningPod(s, "unready")
+	pod := &corev1.Pod{}
+	pod.Name, pod.Namespace = "a-unready", s.Namespace
+	w.updateStatus(pod, func() { pod.Status.Conditions[0].Status = corev1.ConditionFalse })
+	unready.hold("0000")
+	ending, endingRuntime := w.runningPod(s, "ending")
+	endingRuntime.hold("0000")
+	w.update(ending, func() { ending.Finalizers = []string{"example.com/keep"} })
+	if err := w.person.Delete(t.Context(), ending); err != nil {
+		t.Fatal(err)
+	}
+	w.read(ending)
+	w.seen(ending)
+
+	w.settle(s)
+	w.wantReplicas(s, 2, 2, 2)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+
+	t.Run("of an older ReplicaSet too", func(t *testing.T) {
+		w := w.in(t)
+		old, r := w.runningPod(s, "old")
+		r.hold("0000")
+		w.update(old, func() { old.Labels["pod-template-hash"] = "before" })
+		w.settle(s)
+		w.wantReplicas(s, 2, 3, 2)
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Propagating", "False Propagating")
+	})
+	w.update(ending, func() { ending.Finalizers = nil })
+}
+
+func TestAddressThatIsNoPodsIsNotAsked(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	for suffix, ip := range map[string]string{"v4": "169.254.169.254", "v6": "fe80::1", "all": "0.0.0.0", "many": "ff02::1"} {
+		w.pod(s, suffix, readyPod(ip))
+	}
+	w.settle(s)
+	w.wantReplicas(s, 2, 6, 2)
+	if got := message(s, "Enforced"); strings.Count(got, ": no pod has such an address") != 4 {
+		t.Errorf("message %q, want four pods whose address is no pod's", got)
+	}
+}
+
+func TestManyDoubtsAreCounted(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	for i := range 7 {
+		_, r := w.runningPod(s, fmt.Sprint("x", i))
+		r.hold("0000")
+	}
+	w.settle(s)
+	w.wantReplicas(s, 2, 9, 2)
+	if got := message(s, "Enforced"); !strings.HasSuffix(got, "pod a-x4 enforces revision 0000; and 2 more") || strings.Contains(got, "a-x5") {
+		t.Errorf("message %q, want five pods and a number", got)
+	}
+}
+
+// One lost packet makes no server unready.
+func TestSilencePodHasASecondChance(t *testing.T) {
+	w := newWorld(t)
+	s, one, _ := w.withPods()
+	one.say(nil)
+	if again := w.ask(s)["a-1"]; again > time.Second {
+		t.Errorf("asks again after %s, want soon", again)
+	}
+	w.settlePass(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	w.ask(s)
+	w.settlePass(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False PodUnreachable", "False PodUnreachable")
+
+	one.say(w.obedient(s))
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+}
+
+// settlePass runs one pass that must not fail.
+func (w *world) settlePass(s *v1alpha1.SecuredMCPServer) time.Duration {
+	w.t.Helper()
+	result, err := w.pass(s)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return result.RequeueAfter
+}
+
+func TestStatusWaitsForThePodsAndIsWrittenOnce(t *testing.T) {
+	w := newWorld(t)
+	s, one, _ := w.withPods()
+	before := s.Status.DeepCopy()
+	one.hold(s.Status.Revision)
+	w.update(s, func() { s.Spec.RequiredScopes = nil })
+
+	again := w.settlePass(s)
+	w.wantWrites("PATCH configmaps/a", "PATCH pods/a-1", "PATCH pods/a-2")
+	if diff := gocmp.Diff(before, &s.Status); diff != "" {
+		t.Errorf("status (-before +while the pods get it):\n%s", diff)
+	}
+	if again <= 0 || again > 3*time.Second {
+		t.Errorf("looks again after %s, want at most 3 s", again)
+	}
+	w.ask(s)
+	w.settlePass(s)
+	w.wantWrites()
+
+	t.Run("when they enforce it", func(t *testing.T) {
+		w := w.in(t)
+		one.say(w.obedient(s))
+		w.ask(s)
+		w.settlePass(s)
+		w.wantWrites("PATCH securedmcpservers/a/status")
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+		checkLaws(t, s)
+	})
+	t.Run("or when it has waited long enough", func(t *testing.T) {
+		w := w.in(t)
+		one.hold(s.Status.Revision)
+		w.update(s, func() { s.Spec.Title = "another" })
+		w.settlePass(s)
+		w.ask(s)
+		w.writes.take()
+		w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
+		w.settlePass(s)
+		w.wantWrites("PATCH securedmcpservers/a/status")
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Propagating", "False Propagating")
+		checkLaws(t, s)
+	})
+}
+
+func TestStatusDoesNotWaitWhenThereIsOtherNews(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	w.update(s, func() { s.Spec.RequiredScopes = nil })
+	d := named(s, &appsv1.Deployment{})
+	w.updateStatus(d, func() { d.Status.Conditions = nil })
+	w.settlePass(s)
+	w.wantConditions(s, "True Accepted", "False Progressing", "True Exposed", "False Propagating", "False Progressing")
+	checkLaws(t, s)
+}
+
+// The pods enforced this very revision once, and another one since.
+func TestAnswerOfAnEarlierTimeIsNotBelieved(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	first := s.Status.Revision
+	for _, title := range []string{"another", "Billing Tools"} {
+		w.update(s, func() { s.Spec.Title = title })
+		w.settlePass(s)
+	}
+	w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
+	w.settlePass(s)
+	if s.Status.Revision != first {
+		t.Fatalf("revision %s, want %s again", s.Status.Revision, first)
+	}
+	w.wantReplicas(s, 2, 2, 0)
+	w.wantMessage(s, "Enforced", "0 of 2 ready replicas enforce revision "+first+": pod a-1 has not been asked since it was given that; pod a-2 has not been asked since it was given that")
+	w.settle(s)
+	w.wantReplicas(s, 2, 2, 2)
+}
+
+func TestRestartedOperatorWritesNothingUntilItHasAsked(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	w.stop()
+	w.operator = startOperator(t, w.network)
+	if again := w.settlePass(s); again <= 0 || again > 30*time.Second {
+		t.Errorf("looks again after %s, want at most 30 s", again)
+	}
+	w.wantWrites()
+
+	t.Run("and says so when it does not come to ask", func(t *testing.T) {
+		w := w.in(t)
+		w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
+		w.settlePass(s)
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "Unknown NotAsked", "Unknown NotAsked")
+		w.wantMessage(s, "Enforced", "0 of 2 ready replicas enforce revision "+s.Status.Revision+": pod a-1 has not been asked yet; pod a-2 has not been asked yet")
+	})
+}
+
+func TestPodsAreAskedAgainSoonOrLate(t *testing.T) {
+	w := newWorld(t)
+	s, one, two := w.withPods()
+	two.hold("0000")
+	again := w.ask(s)
+	if pause := again["a-1"]; pause < 5*time.Minute || pause > 7*time.Minute {
+		t.Errorf("asks a pod at rest again after %s, want 5 to 6.5 minutes", pause)
+	}
+	before := again["a-2"]
+	for range 3 {
+		now := w.ask(s)["a-2"]
+		if now < before*5/4 {
+			t.Errorf("asks a pod that lags again after %s, then after %s; want the pause to grow", before, now)
+		}
+		before = now
+	}
+	one.Close()
+	for range 30 {
+		again = w.ask(s)
+	}
+	if pause := again["a-1"]; pause < 5*time.Minute || pause > 7*time.Minute {
+		t.Errorf("asks a pod that cannot be reached again after %s, want 5 to 6.5 minutes", pause)
+	}
+	if pause := again["a-2"]; pause < 30*time.Second || pause > 40*time.Second {
+		t.Errorf("asks a pod that lags again after %s, want 30 to 39 s", pause)
+	}
+	w.update(s, func() { s.Spec.Title = "another" })
+	w.settlePass(s)
+	if pause := w.ask(s)["a-2"]; pause > time.Second {
+		t.Errorf("asks a pod that was just given something again after %s, want soon", pause)
+	}
+}

@@ -1,0 +1,48 @@
+package controllers
+
+import (
+	"sync"
+	"time"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+const (
+	// propagationPatience is how long the status waits for what usually takes a
+	// fraction of a second: the pods to enforce an edit, the Deployment controller
+	// to see one.
+	propagationPatience = 3 * time.Second
+	// questionPatience is how long it waits for pods that have never been asked, for
+	// example because the operator has just started with a thousand servers.
+	questionPatience = 30 * time.Second
+)
+
+// patience remembers since when the status of servers waits. The zero value is
+// ready for use.
+type patience struct {
+	mu    sync.Mutex
+	since map[client.ObjectKey]time.Time
+}
+
+// left is how much of most remains, counted from the first call since the last
+// end. 0 is nothing.
+func (p *patience) left(server client.ObjectKey, most time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.since == nil {
+		p.since = map[client.ObjectKey]time.Time{}
+	}
+	since, ok := p.since[server]
+	if !ok {
+		since = time.Now()
+		p.since[server] = since
+	}
+	return max(0, most-time.Since(since))
+}
+
+// end forgets the server: there is nothing to wait for.
+func (p *patience) end(server client.ObjectKey) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.since, server)
+}

@@ -1,0 +1,79 @@
+package controllers
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// Policy bounds what those may ask for who edit SecuredMCPServers and may not
+// create Deployments or Ingresses themselves. The zero value allows everything.
+type Policy struct {
+	// AllowedHosts are the hosts that spec.resource may have, by namespace;
+	// AnyNamespace is for all of them. A pattern is a host name, or *. and a
+	// domain for every host below it. Empty allows every host to everyone;
+	// otherwise a namespace that is not named may use those of AnyNamespace.
+	AllowedHosts map[string][]string
+	// AllowedImagePrefixes are what spec.workload.image may begin with. Empty
+	// allows every image. The operator's own runtime image is always allowed.
+	AllowedImagePrefixes []string
+}
+
+// AnyNamespace stands for every namespace in Policy.AllowedHosts.
+const AnyNamespace = "*"
+
+// objection is why a policy keeps a spec from being served.
+type objection struct{ reason, message string }
+
+func (p *Policy) object(s *v1alpha1.SecuredMCPServer) *objection {
+	if o := p.objectToHost(s); o != nil {
+		return o
+	}
+	return p.objectToImage(s)
+}
+
+func (p *Policy) objectToHost(s *v1alpha1.SecuredMCPServer) *objection {
+	if len(p.AllowedHosts) == 0 {
+		return nil
+	}
+	u, err := url.Parse(s.Spec.Resource)
+	if err != nil {
+		return &objection{v1alpha1.ReasonInvalidSpec, "spec.resource: " + err.Error()}
+	}
+	allowed := slices.Concat(p.AllowedHosts[s.Namespace], p.AllowedHosts[AnyNamespace])
+	host := strings.ToLower(u.Hostname())
+	if slices.ContainsFunc(allowed, func(pattern string) bool { return hostMatches(pattern, host) }) {
+		return nil
+	}
+	return &objection{v1alpha1.ReasonHostNotAllowed, fmt.Sprintf(
+		"spec.resource: host %s is not allowed in namespace %s; allowed: %s (the operator's --allowed-hosts)", host, s.Namespace, listed(allowed))}
+}
+
+func hostMatches(pattern, host string) bool {
+	pattern = strings.ToLower(pattern)
+	if domain, ok := strings.CutPrefix(pattern, "*"); ok {
+		return strings.HasSuffix(host, domain) && len(host) > len(domain)
+	}
+	return pattern == host
+}
+
+func (p *Policy) objectToImage(s *v1alpha1.SecuredMCPServer) *objection {
+	image := s.Spec.Workload.Image
+	if image == "" || len(p.AllowedImagePrefixes) == 0 ||
+		slices.ContainsFunc(p.AllowedImagePrefixes, func(prefix string) bool { return strings.HasPrefix(image, prefix) }) {
+		return nil
+	}
+	return &objection{v1alpha1.ReasonImageNotAllowed, fmt.Sprintf(
+		"spec.workload.image: %s is not allowed; want an image that begins with %s (the operator's --allowed-image-prefixes), or none for the operator's own",
+		image, listed(p.AllowedImagePrefixes))}
+}
+
+func listed(values []string) string {
+	if len(values) == 0 {
+		return "none"
+	}
+	return strings.Join(values, ", ")
+}

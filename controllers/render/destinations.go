@@ -1,0 +1,94 @@
+package render
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// Destination is what the pods of a server connect to.
+type Destination struct {
+	// Path is the field that says so.
+	Path string
+	// URL is absolute.
+	URL string
+	// Outside tells that it may be outside of the cluster while egress is
+	// Declared.
+	Outside bool
+}
+
+// Destinations returns what the pods of s connect to, in the order of the
+// manifest.
+func Destinations(s *v1alpha1.SecuredMCPServer) []Destination {
+	all := []Destination{{Path: "spec.issuer", URL: s.Spec.Issuer, Outside: true}}
+	if uri := s.Spec.Tokens.JWKSURI; uri != "" {
+		all = append(all, Destination{Path: "spec.tokens.jwksURI", URL: uri, Outside: true})
+	}
+	if limit := s.Spec.RateLimit; limit != nil && limit.Redis != nil {
+		all = append(all, Destination{Path: "spec.rateLimit.redis.address", URL: "tcp://" + limit.Redis.Address})
+	}
+	for i, u := range s.Spec.Upstreams {
+		if u.HTTP != nil {
+			all = append(all, Destination{Path: fmt.Sprintf("spec.upstreams[%d].http.url", i), URL: u.HTTP.URL})
+		}
+	}
+	return all
+}
+
+// ServiceNamespace returns the namespace of a URL whose host is that of a
+// Service: name, which is one of the namespace home, or name.namespace.svc, with
+// or without the domain of the cluster. Of name.namespace nobody can tell
+// whether it is a host of the internet.
+func ServiceNamespace(rawURL, home string) (namespace string, ok bool) {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return "", false
+	}
+	labels := strings.Split(strings.TrimSuffix(u.Hostname(), "."), ".")
+	switch {
+	case len(labels) == 1 && labels[0] != "" && !strings.Contains(labels[0], ":"):
+		return home, true
+	case len(labels) > 2 && labels[2] == "svc":
+		return labels[1], true
+	default:
+		return "", false
+	}
+}
+
+// Port returns the TCP port of a URL: that of its scheme, http or https, unless
+// it names one.
+func Port(rawURL string) int32 {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return 0
+	}
+	if u.Port() == "" {
+		return map[string]int32{"http": 80, "https": 443}[u.Scheme]
+	}
+	number, err := strconv.ParseUint(u.Port(), 10, 16)
+	if err != nil {
+		return 0
+	}
+	return int32(number)
+}
+
+// checkEgress refuses destinations that declared egress could not let through:
+// a NetworkPolicy knows no host names.
+func checkEgress(s *v1alpha1.SecuredMCPServer) config.FieldErrors {
+	if s.Spec.Workload.Egress != v1alpha1.EgressDeclared {
+		return nil
+	}
+	var errs config.FieldErrors
+	for _, d := range Destinations(s) {
+		if _, inside := ServiceNamespace(d.URL, s.Namespace); !inside && !d.Outside {
+			errs = append(errs, config.FieldError{Path: d.Path, Detail: fmt.Sprintf(
+				"%s is not a Service of the cluster, and spec.workload.egress is %s; want a host name.namespace.svc, or egress %s",
+				d.URL, v1alpha1.EgressDeclared, v1alpha1.EgressOpen)})
+		}
+	}
+	return errs
+}

@@ -1,0 +1,102 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/hack/demo/cluster"
+)
+
+// Who may connect to which port of the pods, with the policies enforced.
+func TestOnlyThoseGetInWhomThePolicyNames(t *testing.T) {
+	t.Parallel()
+	s := newServer(t).start()
+	stranger := newNamespace(t)
+	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) {
+		spec.Exposure.From = []v1alpha1.Peer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"client": "yes"}}}}
+	})
+	enforceNetworkPolicies(t, s.namespace)
+
+	pod := s.pod()
+	public, admin := pod.Status.PodIP+":8080", pod.Status.PodIP+":9090"
+	client := map[string]string{"client": "yes"}
+	tests := map[string]struct {
+		namespace string
+		labels    map[string]string
+		address   string
+		want      string
+	}{
+		"a client at the public port":              {s.namespace, client, public, "open"},
+		"a client at the admin port":               {s.namespace, client, admin, "closed"},
+		"a neighbour at the public port":           {s.namespace, nil, public, "closed"},
+		"another namespace's client":               {stranger, client, public, "closed"},
+		"another namespace at the admin port":      {stranger, nil, admin, "closed"},
+		"the operator's namespace, the admin port": {cluster.OperatorNamespace, nil, admin, "open"},
+		"the operator's namespace, public port":    {cluster.OperatorNamespace, nil, public, "closed"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := dialFrom(t, test.namespace, test.labels, test.address); got != test.want {
+				t.Errorf("%s from %s is %s, want %s", test.address, test.namespace, got, test.want)
+			}
+		})
+	}
+}
+
+// A pod with declared egress reaches its issuer and its upstream, or the call
+// would not be answered, and nothing beside them.
+func TestDeclaredEgressIsAllThereIs(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Workload.Egress = v1alpha1.EgressDeclared })
+	enforceNetworkPolicies(t, s.namespace)
+	s.start()
+	if answer := s.call(s.token(readScope), lookupTool, "INV-2041"); answer.Status != http.StatusOK {
+		t.Errorf("status %d, want 200: issuer and upstream are declared", answer.Status)
+	}
+
+	other := newServer(t).start()
+	target := other.pod().Status.PodIP + ":8080"
+	// A pod with the labels of the server's pods is under the same policy.
+	labels := s.pod().Labels
+	delete(labels, appsv1.DefaultDeploymentUniqueLabelKey) // or the ReplicaSet would adopt it
+	if got := dialFrom(t, s.namespace, labels, target); got != "closed" {
+		t.Errorf("a server that is not declared is %s, want closed", got)
+	}
+	if got := dialFrom(t, other.namespace, nil, target); got != "open" {
+		t.Errorf("the same server is %s from elsewhere, want open: the test proves nothing", got)
+	}
+}
+
+// pod is one of the server's.
+func (s *server) pod() *corev1.Pod {
+	s.t.Helper()
+	pods, err := env.cluster.Pods(s.t.Context(), s.key)
+	if err != nil || len(pods) == 0 {
+		s.t.Fatalf("%d pods, %v", len(pods), err)
+	}
+	return &pods[0]
+}
+
+// dialFrom runs a pod that says whether an address is open or closed to it.
+func dialFrom(t *testing.T, namespace string, labels map[string]string, address string) string {
+	t.Helper()
+	out, err := env.cluster.RunPod(t.Context(), cluster.Job{
+		Namespace: namespace, Name: fmt.Sprintf("dial-%d", dials.Add(1)), Image: env.billingImage, Labels: labels,
+		Args: []string{"--dial", address}, Limit: waitLimit,
+	})
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return strings.TrimSpace(out)
+}
