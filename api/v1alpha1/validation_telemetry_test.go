@@ -23,11 +23,11 @@ func ratioSpoiled(ratio string) spoiled {
 }
 
 var spoiledTelemetry = map[string]spoiled{
-	"a collector has no scheme":      collectorSpoiled("collector:4318", collectorRule),
-	"a collector speaks gRPC":        collectorSpoiled("grpc://collector:4317", collectorRule),
-	"a collector has no host":        collectorSpoiled("http:///v1", collectorRule),
-	"a collector has a password":     collectorSpoiled("https://a:b@collector", collectorUser),
-	"a collector has a query":        collectorSpoiled("https://collector?key=a", collectorUser),
+	"a collector has no scheme":  collectorSpoiled("collector:4318", collectorRule),
+	"a collector speaks gRPC":    collectorSpoiled("grpc://collector:4317", collectorRule),
+	"a collector has no host":    collectorSpoiled("http:///v1", collectorRule),
+	"a collector has a password": collectorSpoiled("https://a:b@collector", collectorUser),
+	"a collector has a query":    collectorSpoiled("https://collector?key=a", collectorUser),
 	"a collector has a fragment": {
 		func(o object) { o.set("https://collector#a", "spec", "telemetry", "tracing", "endpoint") },
 		`[spec.telemetry.tracing.endpoint: Invalid value: "https://collector#a"` + collectorRule +

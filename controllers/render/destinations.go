@@ -31,6 +31,9 @@ func Destinations(s *v1alpha1.SecuredMCPServer) []Destination {
 	if limit := s.Spec.RateLimit; limit != nil && limit.Redis != nil {
 		all = append(all, Destination{Path: "spec.rateLimit.redis.address", URL: "tcp://" + limit.Redis.Address})
 	}
+	if tracing := s.Spec.Telemetry.Tracing; tracing != nil {
+		all = append(all, Destination{Path: "spec.telemetry.tracing.endpoint", URL: tracing.Endpoint})
+	}
 	for i, u := range s.Spec.Upstreams {
 		if u.HTTP != nil {
 			all = append(all, Destination{Path: fmt.Sprintf("spec.upstreams[%d].http.url", i), URL: u.HTTP.URL})
