@@ -50,27 +50,28 @@ func TestOlderOrdersAnyTwoServers(t *testing.T) {
 	}
 }
 
-func TestClaimsCollideWhereOneUrlWouldHaveTwoServers(t *testing.T) {
+func TestClaimsCollideWhereOneURLWouldHaveTwoServers(t *testing.T) {
 	tests := map[string]struct {
-		a, b                 string
-		ingressOfA, collides bool
+		a, b       string
+		ingressOfA bool
+		collide    bool
 	}{
-		"the same resource":                         {"https://a.example.com/x", "https://a.example.com/x", true, true},
-		"the same resource without Ingress":         {"https://a.example.com/x", "https://a.example.com/x", false, true},
-		"another path":                              {"https://a.example.com/x", "https://a.example.com/y", true, false},
-		"a longer path":                             {"https://a.example.com/x", "https://a.example.com/x/y", true, false},
-		"another host":                              {"https://a.example.com/x", "https://b.example.com/x", true, false},
-		"another port":                              {"https://a.example.com:8443/x", "https://a.example.com/x", true, true},
-		"two other ports":                           {"https://a.example.com:8443/x", "https://a.example.com:9443/x", true, true},
-		"another port, of which one has no Ingress": {"https://a.example.com:8443/x", "https://a.example.com/x", false, false},
-		"another port and host in upper case":       {"https://A.Example.com:8443", "https://a.example.com", true, true},
-		"where the other's metadata is":             {"https://a.example.com/.well-known/oauth-protected-resource/x", "https://a.example.com/x", true, true},
+		"one resource":                 {"https://a.example.com/x", "https://a.example.com/x", true, true},
+		"one resource, no Ingress":     {"https://a.example.com/x", "https://a.example.com/x", false, true},
+		"another path":                 {"https://a.example.com/x", "https://a.example.com/y", true, false},
+		"a longer path":                {"https://a.example.com/x", "https://a.example.com/x/y", true, false},
+		"another host":                 {"https://a.example.com/x", "https://b.example.com/x", true, false},
+		"another port":                 {"https://a.example.com:8443/x", "https://a.example.com/x", true, true},
+		"two other ports":              {"https://a.example.com:8443/x", "https://a.example.com:9443/x", true, true},
+		"another port, no Ingress":     {"https://a.example.com:8443/x", "https://a.example.com/x", false, false},
+		"another port, upper case":     {"https://A.Example.com:8443", "https://a.example.com", true, true},
+		"the place of others metadata": {"https://a.example.com/.well-known/oauth-protected-resource/x", "https://a.example.com/x", true, true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			a, b := claimsOf(test.a, test.ingressOfA), claimsOf(test.b, true)
-			if got := slices.ContainsFunc(a, func(claim string) bool { return slices.Contains(b, claim) }); got != test.collides {
-				t.Errorf("%v and %v collide: %t, want %t", a, b, got, test.collides)
+			if got := slices.ContainsFunc(a, func(claim string) bool { return slices.Contains(b, claim) }); got != test.collide {
+				t.Errorf("%v and %v collide: %t, want %t", a, b, got, test.collide)
 			}
 		})
 	}
