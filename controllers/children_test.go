@@ -119,17 +119,22 @@ func TestNoOneOpensTheNetworkPolicyByHand(t *testing.T) {
 	}
 }
 
-// What the policy objects to is not served, and what was served before goes on
-// behind the door it has.
+// What the policy objects to is not served: a host is withdrawn, and with an image
+// what was served before goes on.
 func TestTheClustersPolicyIsEnforced(t *testing.T) {
 	w := newWorld(t)
 	s := w.ready("a")
 	w.stop()
 	w.operator = startOperatorWith(t, w.network, allowing("elsewhere.example.com"))
 	w.settle(s)
-	w.wantConditions(s, "False HostNotAllowed", "True Available", "True Exposed", "True Enforced", "False HostNotAllowed")
+	w.wantConditions(s, "False HostNotAllowed", "True Available", "False HostNotAllowed", "True Enforced", "False HostNotAllowed")
+	if w.exists(named(s, &networkingv1.Ingress{})) {
+		t.Error("there is an Ingress for a host that is not allowed")
+	}
 	w.stop()
 	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+	w.settle(s)
+	w.makeExposed(s)
 	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	w.update(s, func() { s.Spec.Workload.Image = "evil.example/image:1" })
@@ -139,6 +144,29 @@ func TestTheClustersPolicyIsEnforced(t *testing.T) {
 	w.read(d)
 	if got := d.Spec.Template.Spec.Containers[0].Image; got != runtimeImage {
 		t.Errorf("the pods run %s", got)
+	}
+}
+
+// Whoever claims a host that is another namespace's, and did so first, keeps it
+// from nobody.
+func TestAHostThatIsNotAllowedIsNotClaimed(t *testing.T) {
+	w, other := newWorld(t), newWorld(t)
+	first, second := w.server("a"), other.server("a")
+	first.Spec.Resource = second.Spec.Resource
+	w.create(first)
+	w.seen(first)
+	other.stop()
+	other.operator = startOperatorWith(t, other.network, controllers.Policy{
+		AllowedHosts: map[string][]string{other.namespace: {"*"}, w.namespace: {"mine.example.com"}},
+	})
+	other.create(second)
+	other.settle(second)
+	if got := conditions(second)["Accepted"]; got != "True Accepted" {
+		t.Errorf("Accepted is %s: %s", got, message(second, "Accepted"))
+	}
+	other.settle(first)
+	if got := conditions(first)["Accepted"]; got != "False HostNotAllowed" {
+		t.Errorf("Accepted of the older is %s, want False HostNotAllowed", got)
 	}
 }
 

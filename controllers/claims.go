@@ -60,7 +60,7 @@ func claimants(ctx context.Context, c client.Reader, claims []string) ([]v1alpha
 }
 
 // olderClaim returns the oldest server with any of the claims that is older than
-// server, or nil.
+// server, or nil. A server with a host that its namespace may not use has none.
 func (r *Reconciler) olderClaim(ctx context.Context, server *v1alpha1.SecuredMCPServer, claims []string) (*v1alpha1.SecuredMCPServer, error) {
 	others, err := claimants(ctx, r.client, claims)
 	if err != nil {
@@ -68,7 +68,7 @@ func (r *Reconciler) olderClaim(ctx context.Context, server *v1alpha1.SecuredMCP
 	}
 	oldest := server
 	for i := range others {
-		if other := &others[i]; other.DeletionTimestamp.IsZero() && older(other, oldest) {
+		if other := &others[i]; other.DeletionTimestamp.IsZero() && older(other, oldest) && r.policy.objectToHost(other) == nil {
 			oldest = other
 		}
 	}

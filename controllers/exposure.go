@@ -19,6 +19,10 @@ func (r *Reconciler) observeExposure(ctx context.Context, s *scope) error {
 		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressRejected, fmt.Sprintf("the API server refused %s: %v", kindIngress, err))
 		return nil
 	}
+	if s.objection != nil {
+		s.no(v1alpha1.ConditionExposed, s.objection.reason, "there is no Ingress: "+s.objection.message)
+		return nil
+	}
 	if s.evictedBy != nil {
 		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonResourceConflict, fmt.Sprintf(
 			"there is no Ingress for %s, which belongs to the older SecuredMCPServer %s", s.evictedFrom, client.ObjectKeyFromObject(s.evictedBy)))

@@ -35,21 +35,27 @@ func (p *Policy) object(s *v1alpha1.SecuredMCPServer) *objection {
 	return p.objectToImage(s)
 }
 
+// objectToHost also decides what a server may claim: whoever names a host that
+// is another team's keeps nothing from that team.
 func (p *Policy) objectToHost(s *v1alpha1.SecuredMCPServer) *objection {
+	return p.objectToResource(s.Namespace, s.Spec.Resource)
+}
+
+func (p *Policy) objectToResource(namespace, resource string) *objection {
 	if len(p.AllowedHosts) == 0 {
 		return nil
 	}
-	u, err := url.Parse(s.Spec.Resource)
+	u, err := url.Parse(resource)
 	if err != nil {
 		return &objection{v1alpha1.ReasonInvalidSpec, "spec.resource: " + err.Error()}
 	}
-	allowed := slices.Concat(p.AllowedHosts[s.Namespace], p.AllowedHosts[AnyNamespace])
+	allowed := slices.Concat(p.AllowedHosts[namespace], p.AllowedHosts[AnyNamespace])
 	host := strings.ToLower(u.Hostname())
 	if slices.ContainsFunc(allowed, func(pattern string) bool { return hostMatches(pattern, host) }) {
 		return nil
 	}
 	return &objection{v1alpha1.ReasonHostNotAllowed, fmt.Sprintf(
-		"spec.resource: host %s is not allowed in namespace %s; allowed: %s (the operator's --allowed-hosts)", host, s.Namespace, listed(allowed))}
+		"spec.resource: host %s is not allowed in namespace %s; allowed: %s (the operator's --allowed-hosts)", host, namespace, listed(allowed))}
 }
 
 func hostMatches(pattern, host string) bool {

@@ -42,6 +42,8 @@ type scope struct {
 	// this one served last. It is nil if there is none, or the spec is accepted.
 	evictedBy   *v1alpha1.SecuredMCPServer
 	evictedFrom string
+	// objection is why the Ingress of what is served was withdrawn by policy.
+	objection *objection
 	// desiredReplicas is what the Deployment is asked for.
 	desiredReplicas int32
 	// expected are the conditions that are not True and that time alone is likely
