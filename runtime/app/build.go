@@ -30,6 +30,7 @@ type builder struct {
 	options Options
 	metrics *telemetry.Metrics
 	keys    *keyPool
+	issuers authn.Issuers
 	proofs  *replay.Memory // nil before the first configuration with DPoP
 	secrets *nonce.Secrets // nil before the first configuration with nonces
 	closing sync.WaitGroup // what instances still do after they were closed
@@ -176,7 +177,7 @@ func (b *builder) newAuthenticator(ctx context.Context, c *config.RuntimeConfig,
 	held.add(client.CloseIdleConnections)
 	return authn.NewOpaque(ctx, authn.OpaqueConfig{
 		Runtime: c, Policy: p, Client: client, Credential: files[c.Tokens.Introspection.ClientSecretFile],
-		Keys: keys, Observer: b.metrics, Logger: b.options.Logger,
+		Issuers: &b.issuers, CABundle: caBundle, Keys: keys, Observer: b.metrics, Logger: b.options.Logger,
 	})
 }
 

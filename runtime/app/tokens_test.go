@@ -138,7 +138,7 @@ func TestStepUpAuthentication(t *testing.T) {
 		"too long ago":               {login("urn:mfa", 10*time.Minute), 401},
 		"does not say how":           {login(nil, time.Minute), 401},
 		"does not say when":          {f.issuer.Token(oauthtest.Claims{"scope": "invoices:write", "acr": "urn:mfa"}), 401},
-		"in the future":              {login("urn:mfa", -time.Hour), 200},
+		"in the future":              {login("urn:mfa", -time.Hour), 401},
 		"weak and without the scope": {f.issuer.Token(oauthtest.Claims{"scope": "invoices:read"}), 401},
 	} {
 		t.Run(name, func(t *testing.T) {

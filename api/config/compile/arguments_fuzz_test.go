@@ -22,7 +22,7 @@ func FuzzArguments(f *testing.F) {
 		schemas = append(schemas, schema)
 	}
 	for _, seed := range []string{
-		``, `null`, `{}`, `{"invoiceId":"INV-1"}`, `{"invoiceId":"a","invoiceId":7}`, `{"INVOICEID":"a"}`, `{"invoiceId":"\ud800"}`, `{"n":1e400}`, `{"n":12345678901234567890}`,
+		``, `null`, ` null `, `{}`, `{"invoiceId":"INV-1"}`, `{"invoiceId":"a","invoiceId":7}`, `{"INVOICEID":"a"}`, `{"invoiceId":"\ud800"}`, `{"n":1e400}`, `{"n":12345678901234567890}`,
 		`{"n":1.0,"list":["a",1,null]}`, `{"list":[1,1.0]}`, `{"next":{"next":{"s":"aaaaaaaaaaaaaaaaaaaaaaaaaaaa!"}}}`, `{"x":1.50,"a":1,"b":2}`, `{} {}`, `[]`, "{\"a\":\"\xff\"}",
 	} {
 		f.Add([]byte(seed))

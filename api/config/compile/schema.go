@@ -73,10 +73,10 @@ func (s *Schema) Arguments(raw json.RawMessage) (map[string]any, error) {
 }
 
 func decodeArguments(raw json.RawMessage) (map[string]any, error) {
-	args := map[string]any{}
-	if len(raw) == 0 || string(raw) == "null" {
-		return args, nil
+	if len(raw) == 0 {
+		return map[string]any{}, nil
 	}
+	var args map[string]any
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.UseNumber()
 	if err := dec.Decode(&args); err != nil {
@@ -84,6 +84,9 @@ func decodeArguments(raw json.RawMessage) (map[string]any, error) {
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("arguments are followed by other data")
+	}
+	if args == nil { // null stands for no arguments
+		args = map[string]any{}
 	}
 	return args, nil
 }

@@ -1,6 +1,7 @@
 package v1alpha1
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -49,6 +50,11 @@ func validateRateLimit(r *RateLimit, errs *FieldErrors) {
 		if limit.value < limit.least || limit.value > most {
 			errs.add("rateLimit."+limit.name, "%d: want %d to %d", limit.value, limit.least, most)
 		}
+	}
+	// A burst is owed back one request at a time.
+	const longest = 366 * 24 * 60 * 60
+	if r.Requests > 0 && int64(r.Burst)*int64(cmp.Or(r.PeriodSeconds, DefaultRatePeriodSeconds)) > int64(r.Requests)*longest {
+		errs.add("rateLimit.burst", "%d: at %d requests in %d seconds it takes more than a year to be granted again; want less", r.Burst, r.Requests, r.PeriodSeconds)
 	}
 	if r.Redis == nil {
 		return

@@ -34,6 +34,12 @@ func TestValidateOfTokens(t *testing.T) {
 			},
 			"rateLimit.redis.caBundleFile", "TLS only",
 		},
+		"a burst that is owed for years": {
+			func(c *RuntimeConfig) {
+				c.RateLimit = &RateLimit{Requests: 1, PeriodSeconds: 86400, Burst: 1000}
+			},
+			"rateLimit.burst", "want less",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := sample()

@@ -28,6 +28,10 @@ type OpaqueConfig struct {
 	Client *http.Client
 	// Credential is the content of the client secret's file.
 	Credential []byte
+	// Issuers remembers what was discovered before.
+	Issuers *Issuers
+	// CABundle is what Client trusts.
+	CABundle []byte
 	// Keys returns the issuer's keys, for issuers that sign their answers.
 	Keys     func(context.Context) (*Keys, error)
 	Observer OpaqueObserver
@@ -57,9 +61,7 @@ type Opaque struct {
 // NewOpaque discovers the issuer's introspection endpoint.
 func NewOpaque(ctx context.Context, cfg OpaqueConfig) (*Opaque, error) {
 	i := cfg.Runtime.Tokens.Introspection
-	md, err := discoverFor(ctx, cfg.Client, cfg.Runtime.Issuer, func(m *metadata) error {
-		return checkIssuerURL("introspection_endpoint", m.IntrospectionEndpoint, cfg.Runtime.Issuer)
-	})
+	md, err := cfg.Issuers.introspection(ctx, cfg.Client, cfg.Runtime.Issuer, cfg.CABundle)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +162,9 @@ func (o *Opaque) ask(ctx context.Context, source string, d digest, token string)
 		remembered.Expires = limit
 	}
 	o.known.put(d, 0, &remembered, now)
-	return p, nil
+	// What lives longer than the answer is believed, a stream above all, would
+	// outlive a revocation.
+	return &remembered, nil
 }
 
 // judge looks at an active answer as it would at a JWT's claims. The issuer may

@@ -31,6 +31,12 @@ func LimitDepth(r *Responder) func(http.Handler) http.Handler {
 				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "nested_too_deep", Reason: "nested_too_deep"})
 				return
 			}
+			// The SDK reads the first value of a body and leaves the rest, so what
+			// is counted here would not be what it runs.
+			if !json.Valid(body) {
+				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "invalid_request", Reason: "malformed_json"})
+				return
+			}
 			calls := batchSize(body)
 			if calls > maxBatch {
 				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "batch_too_large", Reason: "batch_too_large"})
@@ -78,7 +84,7 @@ func batchSize(body []byte) int {
 	}
 	var elements []json.RawMessage
 	if json.Unmarshal(body, &elements) != nil {
-		return 1 // no JSON, which the SDK refuses
+		return maxBatch + 1 // what is not understood is not let in
 	}
 	return len(elements)
 }

@@ -8,16 +8,27 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/ratelimit"
 )
 
-// LimitRate bounds how often a caller may ask: a subject by way of a client. A
-// nil limiter bounds nothing.
+// LimitRate bounds how often a caller may ask: a subject by way of a client. It
+// comes before the body is read, which may take a caller long and holds a place
+// all the while. A nil limiter bounds nothing.
 func LimitRate(limiter ratelimit.Limiter, r *Responder) func(http.Handler) http.Handler {
+	return charge(limiter, r, func(*http.Request) int { return 1 })
+}
+
+// LimitBatch charges the messages of a batch beyond the first, which LimitRate
+// has charged.
+func LimitBatch(limiter ratelimit.Limiter, r *Responder) func(http.Handler) http.Handler {
+	return charge(limiter, r, func(req *http.Request) int { return calls(req.Context()) - 1 })
+}
+
+func charge(limiter ratelimit.Limiter, r *Responder, count func(*http.Request) int) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		if limiter == nil {
 			return next
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			caller := authn.FromContext(req.Context()).Identity()
-			for range calls(req.Context()) {
+			for range count(req) {
 				verdict := limiter.Take(req.Context(), caller)
 				if !verdict.Allowed {
 					r.Refuse(w, req, Refusal{

@@ -25,7 +25,7 @@ func replica(t *testing.T, server *redistest.Server, c *clock) *Nonces {
 		t.Cleanup(func() { _ = client.Close() })
 		store = client
 	}
-	return at(c, NewSecrets(t.Context(), "server", store, sharedstore.NewBreaker(func(error) {}), nil))
+	return at(c, newSecrets(t.Context(), c.Time, "server", store, sharedstore.NewBreaker(func(error) {}), nil))
 }
 
 func at(c *clock, s *Secrets) *Nonces {
@@ -42,7 +42,7 @@ func (away) Pipelined(context.Context, func(redis.Pipeliner) error) ([]redis.Cmd
 }
 
 // noon is a start of a span, far from any midnight.
-func noon() *clock { return &clock{time.Now().UTC().Truncate(epoch).Add(epoch / 2)} }
+func noon() *clock { return &clock{time.Date(2026, time.July, 28, 12, 0, 0, 0, time.UTC)} }
 
 func TestANonceIsGoodForTwoSpans(t *testing.T) {
 	start := noon()
@@ -163,7 +163,7 @@ func TestAReplicaThatStartedAloneJoinsTheOthers(t *testing.T) {
 func TestSecretsOutliveAChangeOfTheConfiguration(t *testing.T) {
 	c := noon()
 	old := replica(t, nil, c)
-	renewed := at(c, NewSecrets(t.Context(), "server", away{}, sharedstore.NewBreaker(func(error) {}), old.secrets))
+	renewed := at(c, newSecrets(t.Context(), c.Time, "server", away{}, sharedstore.NewBreaker(func(error) {}), old.secrets))
 	if _, ok := renewed.Check(t.Context(), old.Current(t.Context())); !ok {
 		t.Error("the nonce from before is refused")
 	}

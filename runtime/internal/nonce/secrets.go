@@ -49,12 +49,16 @@ type Secrets struct {
 // a store apart. What previous knows, unless it is nil, stays known: the store
 // may be away when a configuration changes.
 func NewSecrets(ctx context.Context, prefix string, store Store, breaker *sharedstore.Breaker, previous *Secrets) *Secrets {
+	return newSecrets(ctx, time.Now(), prefix, store, breaker, previous)
+}
+
+func newSecrets(ctx context.Context, now time.Time, prefix string, store Store, breaker *sharedstore.Breaker, previous *Secrets) *Secrets {
 	s := &Secrets{store: store, breaker: breaker, prefix: "securedmcp:dpop:nonce:" + prefix + ":"}
 	s.known.Store(&map[int64]secret{})
 	if previous != nil {
 		s.known.Store(previous.known.Load())
 	}
-	s.refresh(ctx, time.Now())
+	s.refresh(ctx, now)
 	return s
 }
 

@@ -44,10 +44,10 @@ func (a Authentication) And(b Authentication) Authentication {
 const impossible = "no common value"
 
 // Met tells whether a login of the context, at the time, is enough now. The zero
-// time stands for a token that does not say when.
+// time stands for a token that does not say when. A login of the future is none.
 func (a Authentication) Met(acr string, login, now time.Time, skew time.Duration) bool {
 	if len(a.ACRValues) > 0 && !slices.Contains(a.ACRValues, acr) {
 		return false
 	}
-	return a.MaxAge == 0 || !login.IsZero() && now.Before(login.Add(a.MaxAge+skew))
+	return a.MaxAge == 0 || !login.IsZero() && now.Before(login.Add(a.MaxAge+skew)) && !login.After(now.Add(skew))
 }

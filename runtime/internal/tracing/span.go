@@ -48,15 +48,26 @@ func (t *Tracer) Request(ctx context.Context, req *http.Request, route, requestI
 	if values := req.Header["Traceparent"]; len(values) == 1 {
 		ctx, _ = withParent(ctx, values[0])
 	}
-	ctx, span := t.tracer.Start(ctx, req.Method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(arrived),
+	method := knownMethod(req.Method)
+	ctx, span := t.tracer.Start(ctx, method+" "+route, trace.WithSpanKind(trace.SpanKindServer), trace.WithTimestamp(arrived),
 		trace.WithAttributes(
-			attribute.String("http.request.method", req.Method),
+			attribute.String("http.request.method", method),
 			attribute.String("http.route", route),
 			attribute.String("securedmcp.request_id", requestID),
 		))
 	_, authentication := t.tracer.Start(ctx, "authenticate", trace.WithTimestamp(arrived))
 	authentication.End()
 	return ctx, span
+}
+
+// knownMethod is the method, or what OpenTelemetry calls one that is not of HTTP:
+// it is a text of the caller's.
+func knownMethod(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodPost, http.MethodDelete, http.MethodPut, http.MethodPatch, http.MethodHead, http.MethodOptions:
+		return method
+	}
+	return "_OTHER"
 }
 
 // Answered notes on the span of ctx how its request was answered: the status,

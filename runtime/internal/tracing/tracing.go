@@ -9,6 +9,8 @@ package tracing
 
 import (
 	"context"
+	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -82,9 +84,23 @@ func New(ctx context.Context, cfg Config) (*Tracer, error) {
 // is not recorded here either; one that does gets no more than that part: what
 // is recorded is for the operator of the server to say.
 func sampler(ratio float64) sdktrace.Sampler {
-	part := sdktrace.TraceIDRatioBased(ratio)
+	part := lot(ratio)
 	return sdktrace.ParentBased(part, sdktrace.WithRemoteParentSampled(part))
 }
+
+// lot samples by chance. The SDK's own sampler of a ratio looks at the trace ID,
+// which a caller chooses.
+type lot float64
+
+func (l lot) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
+	result := sdktrace.SamplingResult{Decision: sdktrace.Drop, Tracestate: trace.SpanContextFromContext(p.ParentContext).TraceState()}
+	if rand.Float64() < float64(l) { //nolint:gosec // no secret hangs on it
+		result.Decision = sdktrace.RecordAndSample
+	}
+	return result
+}
+
+func (l lot) Description() string { return fmt.Sprintf("lot{%g}", float64(l)) }
 
 // Close sends the spans that have ended, within three seconds.
 func (t *Tracer) Close() {
