@@ -170,6 +170,99 @@ func TestAHostThatIsNotAllowedIsNotClaimed(t *testing.T) {
 	}
 }
 
+// An annotation can route another host to the server, so it counts as one.
+func TestAnnotationsThatAreNotAllowedGoAsHostsDo(t *testing.T) {
+	const alias = "nginx.ingress.kubernetes.io/server-alias"
+	w := newWorld(t)
+	s := w.ready("a")
+	ingress := named(s, &networkingv1.Ingress{})
+	restart := func(w *world, policy controllers.Policy) {
+		w.stop()
+		w.operator = startOperatorWith(t, w.network, policy)
+	}
+	restart(w, allowing("*.example.com"))
+	w.update(s, func() { s.Spec.Exposure.Ingress.Annotations = map[string]string{alias: "other.example.com"} })
+	w.settle(s)
+	w.wantConditions(s, "False AnnotationNotAllowed", "True Available", "True Exposed", "True Enforced", "False AnnotationNotAllowed")
+	w.wantMessage(s, "Accepted", "spec.exposure.ingress.annotations: "+alias+": not allowed; allowed: nginx.ingress.kubernetes.io/limit-connections, "+
+		"nginx.ingress.kubernetes.io/limit-rpm, nginx.ingress.kubernetes.io/limit-rps, nginx.ingress.kubernetes.io/proxy-connect-timeout, "+
+		"nginx.ingress.kubernetes.io/proxy-read-timeout, nginx.ingress.kubernetes.io/proxy-send-timeout (the operator's --allowed-ingress-annotations)")
+	w.read(ingress)
+	if value, there := ingress.Annotations[alias]; there {
+		t.Errorf("the Ingress serves %s too", value)
+	}
+
+	restart(w, controllers.Policy{})
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	// Whatever an administrator allowed before counts no more, and others' annotations never do.
+	w.update(ingress, func() { ingress.Annotations["controller.example.com/id"] = "1" })
+	restart(w, allowing("*.example.com"))
+	w.settle(s)
+	w.wantConditions(s, "False AnnotationNotAllowed", "True Available", "False AnnotationNotAllowed", "True Enforced", "False AnnotationNotAllowed")
+	if w.exists(ingress) {
+		t.Error("there is an Ingress with an annotation that is not allowed")
+	}
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
+
+	w.update(s, func() { s.Spec.Exposure.Ingress.Annotations = nil })
+	w.settle(s)
+	w.makeExposed(s)
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+}
+
+// The annotation that the operator itself puts on the Ingress needs no leave.
+func TestAnInvalidEditKeepsAnIngressWithOurOwnAnnotation(t *testing.T) {
+	w := newWorld(t)
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+	s := w.server("a")
+	s.Spec.Workload.Image = ""
+	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pods"}
+	w.create(s)
+	w.settle(s)
+	ingress := named(s, &networkingv1.Ingress{})
+	w.read(ingress)
+	if len(ingress.Annotations) != 1 {
+		t.Fatalf("annotations %v, want one", ingress.Annotations)
+	}
+	w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} })
+	w.reconcile(s) //nolint:errcheck // terminal
+	if !w.exists(ingress) {
+		t.Errorf("the Ingress is gone: %s", message(s, "Exposed"))
+	}
+}
+
+func TestPodsKeepWhatTheyHadWhenMoreIsNotAllowed(t *testing.T) {
+	changes := map[string]struct {
+		change func(*v1alpha1.Workload)
+		want   string
+	}{
+		"an annotation": {func(w *v1alpha1.Workload) { w.PodAnnotations = map[string]string{"k8s.v1.cni.cncf.io/networks": "x"} }, "False AnnotationNotAllowed"},
+		"a label":       {func(w *v1alpha1.Workload) { w.PodLabels = map[string]string{"app": "payments"} }, "False LabelNotAllowed"},
+	}
+	for name, test := range changes {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.ready("a")
+			w.stop()
+			w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+			d := named(s, &appsv1.Deployment{})
+			w.read(d)
+			before := d.Generation
+			w.update(s, func() { test.change(&s.Spec.Workload) })
+			w.settle(s)
+			w.wantConditions(s, test.want, "True Available", "True Exposed", "True Enforced", test.want)
+			if w.read(d); d.Generation != before {
+				t.Errorf("the Deployment was changed: labels %v, annotations %v", d.Spec.Template.Labels, d.Spec.Template.Annotations)
+			}
+		})
+	}
+}
+
 func allowing(host string) controllers.Policy {
 	return controllers.Policy{
 		AllowedHosts:         map[string][]string{controllers.AnyNamespace: {host}},

@@ -20,6 +20,14 @@ type Policy struct {
 	// AllowedImagePrefixes are what spec.workload.image may begin with. Empty
 	// allows every image. The operator's own runtime image is always allowed.
 	AllowedImagePrefixes []string
+	// AllowedIngressAnnotations, AllowedPodAnnotations and AllowedPodLabels are
+	// the names that servers may put on their Ingress and their pods. A pattern
+	// is a name, or what names begin with and *. An empty list allows none. Nil
+	// allows every name while AllowedHosts is empty; otherwise it allows a few
+	// annotations of Ingresses that are harmless, and nothing on pods.
+	AllowedIngressAnnotations []string
+	AllowedPodAnnotations     []string
+	AllowedPodLabels          []string
 }
 
 // AnyNamespace stands for every namespace in Policy.AllowedHosts.
@@ -32,7 +40,10 @@ func (p *Policy) object(s *v1alpha1.SecuredMCPServer) *objection {
 	if o := p.objectToHost(s); o != nil {
 		return o
 	}
-	return p.objectToImage(s)
+	if o := p.objectToImage(s); o != nil {
+		return o
+	}
+	return p.objectToNames(s)
 }
 
 // objectToHost also decides what a server may claim: whoever names a host that

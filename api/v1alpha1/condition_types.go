@@ -32,6 +32,10 @@ const (
 	ReasonHostNotAllowed = "HostNotAllowed"
 	// ReasonImageNotAllowed says that spec.workload.image has none of the prefixes that images must have.
 	ReasonImageNotAllowed = "ImageNotAllowed"
+	// ReasonAnnotationNotAllowed says that spec.exposure.ingress.annotations or spec.workload.podAnnotations has a name that is not allowed.
+	ReasonAnnotationNotAllowed = "AnnotationNotAllowed"
+	// ReasonLabelNotAllowed says that spec.workload.podLabels has a name that is not allowed.
+	ReasonLabelNotAllowed = "LabelNotAllowed"
 	// ReasonNameConflict says that an object of the same name, which is not ours, is in the way.
 	ReasonNameConflict = "NameConflict"
 )

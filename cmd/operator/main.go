@@ -51,6 +51,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.WatchLabelSelector, "watch-label-selector", "", "label `selector` of the servers that are worked on (default: all)")
 	flags.Func("allowed-hosts", "`NAMESPACE=HOST,...` hosts that servers of a namespace may have; *.example.com is every host below, the namespace * is all of them; may be repeated (default: every host)", hosts(&o.Policy))
 	flags.Func("allowed-image-prefixes", "`prefixes` that images of servers must have, separated by commas (default: every image)", list(&o.Policy.AllowedImagePrefixes))
+	flags.Func("allowed-ingress-annotations", "`names` of annotations that servers may put on their Ingress, separated by commas; example.com/* is every name below, * is every name (default: every name, or some harmless ones with --allowed-hosts)", names(&o.Policy.AllowedIngressAnnotations))
+	flags.Func("allowed-pod-annotations", "`names` of annotations that servers may put on their pods (default: every name, or none with --allowed-hosts)", names(&o.Policy.AllowedPodAnnotations))
+	flags.Func("allowed-pod-labels", "`names` of labels that servers may put on their pods (default: every name, or none with --allowed-hosts)", names(&o.Policy.AllowedPodLabels))
 	flags.TextVar(&level, "log-level", slog.LevelInfo, "least `level` that is logged: DEBUG, INFO, WARN or ERROR")
 	flags.Var(&format, "log-format", "`format` of logs: json or text")
 	config.RegisterFlags(flags)
@@ -87,6 +90,16 @@ func list(to *[]string) func(string) error {
 			}
 		}
 		return nil
+	}
+}
+
+// names is list, and tells a list that is empty from one that is not given.
+func names(to *[]string) func(string) error {
+	return func(value string) error {
+		if *to == nil {
+			*to = []string{}
+		}
+		return list(to)(value)
 	}
 }
 

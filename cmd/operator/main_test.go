@@ -22,7 +22,7 @@ func TestHelpNamesEveryFlagAndIsNoError(t *testing.T) {
 	if err := run(t.Context(), []string{"--help"}, io.Discard, &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"runtime-image", "leader-elect", "health-probe-bind-address", "metrics-bind-address", "max-concurrent-reconciles", "log-level", "log-format", "operator-namespace", "monitoring-namespaces", "namespaces", "watch-label-selector", "allowed-hosts", "allowed-image-prefixes", "kubeconfig", "version"} {
+	for _, name := range []string{"runtime-image", "leader-elect", "health-probe-bind-address", "metrics-bind-address", "max-concurrent-reconciles", "log-level", "log-format", "operator-namespace", "monitoring-namespaces", "namespaces", "watch-label-selector", "allowed-hosts", "allowed-image-prefixes", "allowed-ingress-annotations", "allowed-pod-annotations", "allowed-pod-labels", "kubeconfig", "version"} {
 		if !strings.Contains(out.String(), "  -"+name) {
 			t.Errorf("no flag %s in:\n%s", name, out.String())
 		}
@@ -45,6 +45,9 @@ func TestBadFlagsAreRefusedWithWhatIsAllowed(t *testing.T) {
 		"hosts of no namespace":       {[]string{"--allowed-hosts=a_b=mcp.example.com"}, "want the name of a namespace, or * for all of them"},
 		"a host with a scheme":        {[]string{"--allowed-hosts=billing=https://mcp.example.com"}, "want a host name, *. and a domain"},
 		"an image prefix like a name": {[]string{"--allowed-image-prefixes=registry.example.com"}, "want prefixes with a slash"},
+		"an annotation like a domain": {[]string{"--allowed-ingress-annotations=nginx.ingress.kubernetes.io*"}, `--allowed-ingress-annotations "nginx.ingress.kubernetes.io*": want a name`},
+		"an annotation of no name":    {[]string{"--allowed-pod-annotations=example.com/"}, `--allowed-pod-annotations "example.com/": want a name`},
+		"a label with a value":        {[]string{"--allowed-pod-labels=example.com/team=a"}, `--allowed-pod-labels "example.com/team=a": want a name`},
 		"a namespace that is none":    {[]string{"--namespaces=a,b_c"}, `--namespaces "b_c": want names of namespaces`},
 		"a selector that is none":     {[]string{"--watch-label-selector=a in"}, "want a label selector"},
 		"a health probe without port": {[]string{"--health-probe-bind-address=8081"}, "want HOST:PORT"},

@@ -118,7 +118,31 @@ func (o *Options) checkPolicy() []error {
 			errs = append(errs, fmt.Errorf("--allowed-image-prefixes %q: want prefixes with a slash, for example registry.example.com/mcp/: without one, another registry's name could begin alike", prefix))
 		}
 	}
+	for flag, patterns := range map[string][]string{
+		"--allowed-ingress-annotations": o.Policy.AllowedIngressAnnotations,
+		"--allowed-pod-annotations":     o.Policy.AllowedPodAnnotations,
+		"--allowed-pod-labels":          o.Policy.AllowedPodLabels,
+	} {
+		for _, pattern := range patterns {
+			if !isNamePattern(pattern) {
+				errs = append(errs, fmt.Errorf("%s %q: want a name, for example example.com/team, or what names begin with and *, with a slash, for example example.com/*, or * for every name", flag, pattern))
+			}
+		}
+	}
 	return errs
+}
+
+// isNamePattern wants a slash before *: without one, another domain's names could
+// begin alike.
+func isNamePattern(pattern string) bool {
+	if pattern == controllers.AnyName {
+		return true
+	}
+	name, many := strings.CutSuffix(pattern, "*")
+	if many {
+		name += "x" // the least that * stands for
+	}
+	return len(validation.IsQualifiedName(name)) == 0 && (!many || strings.Contains(name, "/"))
 }
 
 func checkAddress(flag, address string) error {

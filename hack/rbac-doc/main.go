@@ -134,6 +134,9 @@ person can ask for is bounded, and by whom:
 | run an image of their own | ` + "`--allowed-image-prefixes`" + `; restricted Pod Security, which the pods always meet |
 | read Secrets and ConfigMaps of the same namespace that a field names | they are mounted into the pods and shown to nobody; an image of their own could show them: bound images |
 | claim another team's host | ` + "`--allowed-hosts`" + `; the older of two servers with one resource wins |
+| route another host, draw a certificate, or ask for authentication elsewhere, by an annotation of the Ingress | ` + "`--allowed-ingress-annotations`" + `; with ` + "`--allowed-hosts`" + ` and no list, only a few annotations whose values are numbers |
+| join another network, have a container injected or take another identity, by an annotation of the pods | ` + "`--allowed-pod-annotations`" + `; none with ` + "`--allowed-hosts`" + ` and no list |
+| get what is meant for another Service of the namespace, by a label of the pods | ` + "`--allowed-pod-labels`" + `; none with ` + "`--allowed-hosts`" + ` and no list; labels that the operator selects by are refused always |
 | trust an issuer of their own | a ValidatingAdmissionPolicy: ` + "`config/samples/policies/pin-issuers.yaml`" + ` |
 | use nodes, priority or addresses that are for others | quota, PriorityClass quota and admission policies of the cluster, which see these pods as any others |
 | act as another service account, reach the node, mount volumes | nothing: no field asks for it |

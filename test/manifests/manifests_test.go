@@ -48,7 +48,8 @@ func TestChartRendersToTheseManifests(t *testing.T) {
 			"--set", "serviceAccount.name=own,serviceAccount.annotations.role=y,affinity.nodeAffinity.x=y,topologySpreadConstraints[0].maxSkew=2"),
 		"namespaced": append(slices.Clone(withoutCRD), "--set", "namespaces={billing,shop}",
 			"--set", "watchLabelSelector=team in (a\\,b),allowedImagePrefixes={registry.example.com/mcp/},monitoringNamespaces={monitoring}",
-			"--set-json", `allowedHosts={"billing":["mcp.example.com","*.billing.example.com"],"*":[]}`),
+			"--set-json", `allowedHosts={"billing":["mcp.example.com","*.billing.example.com"],"*":[]}`,
+			"--set-json", `allowedIngressAnnotations=["nginx.ingress.kubernetes.io/*","example.com/team"]`, "--set-json", `allowedPodAnnotations=[]`, "--set-json", `allowedPodLabels=["*"]`),
 		"one-replica": append(slices.Clone(withoutCRD), "--set", "replicas=1,leaderElection.enabled=false,rbac.aggregate=false"),
 	}
 	for name, args := range values {
@@ -82,6 +83,7 @@ func TestChartRefusesNonsense(t *testing.T) {
 		"metrics on the port of the probes": {"metrics.port=8081", "/metrics/port"},
 		"no memory limit":                   {"resources.limits.memory=null", "/resources/limits"},
 		"a memory limit in bytes":           {"resources.limits.memory=1000000000", "/resources/limits/memory"},
+		"an annotation without a slash":     {`allowedIngressAnnotations={nginx*}`, "/allowedIngressAnnotations/0"},
 		"a label that the selector has":     {`podLabels.app\.kubernetes\.io/name=x`, "which the Deployment selects its pods by"},
 	}
 	for name, test := range tests {

@@ -39,7 +39,10 @@ func Ingress(s *v1alpha1.SecuredMCPServer) *networkingv1ac.IngressApplyConfigura
 
 // annotationBackendProtocol has ingress-nginx speak TLS to the pods. Others go by
 // the name, the number or the appProtocol of the Service's port.
-const annotationBackendProtocol = "nginx.ingress.kubernetes.io/backend-protocol"
+const (
+	annotationBackendProtocol = "nginx.ingress.kubernetes.io/backend-protocol"
+	backendHTTPS              = "HTTPS"
+)
 
 // annotations are those that were asked for and, unless it is among them, the
 // protocol that pods with TLS speak.
@@ -48,9 +51,15 @@ func annotations(s *v1alpha1.SecuredMCPServer) map[string]string {
 	if s.Spec.Exposure.TLS == nil {
 		return given
 	}
-	all := map[string]string{annotationBackendProtocol: "HTTPS"}
+	all := map[string]string{annotationBackendProtocol: backendHTTPS}
 	maps.Copy(all, given)
 	return all
+}
+
+// OwnIngressAnnotation tells whether the operator puts this annotation on
+// Ingresses, whoever asked for it too.
+func OwnIngressAnnotation(name, value string) bool {
+	return name == annotationBackendProtocol && value == backendHTTPS
 }
 
 func exactly(s *v1alpha1.SecuredMCPServer, path string) *networkingv1ac.HTTPIngressPathApplyConfiguration {
