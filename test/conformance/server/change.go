@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -18,10 +19,10 @@ const scope = "conformance"
 type configFile struct {
 	path string
 
-	mu     sync.Mutex
-	config config.RuntimeConfig
-	tools  []config.Tool
-	more   bool // whether passing is offered too
+	mu      sync.Mutex
+	config  config.RuntimeConfig
+	tools   []config.Tool
+	changes int
 }
 
 func newConfigFile(dir, resource, issuer string) *configFile {
@@ -29,7 +30,7 @@ func newConfigFile(dir, resource, issuer string) *configFile {
 		Name: "conformance/server", Title: "Conformance", Resource: resource, Issuer: issuer, Audience: resource,
 		Scopes: []config.Scope{{Name: scope}}, RequiredScopes: []string{scope},
 	}}
-	for _, t := range append(tools(), changing(c)) {
+	for _, t := range tools() {
 		c.tools = append(c.tools, t.declaration())
 	}
 	return c
@@ -37,10 +38,7 @@ func newConfigFile(dir, resource, issuer string) *configFile {
 
 // write replaces the file in one step, as the kubelet does.
 func (c *configFile) write() error {
-	c.config.Tools = c.tools
-	if c.more {
-		c.config.Tools = append(c.config.Tools[:len(c.tools):len(c.tools)], passing().declaration())
-	}
+	c.config.Tools = append(c.tools[:len(c.tools):len(c.tools)], changing(c).declaration())
 	raw, err := config.Encode(&c.config)
 	if err != nil {
 		return err
@@ -52,23 +50,20 @@ func (c *configFile) write() error {
 	return os.Rename(next, c.path)
 }
 
-// changing changes the tool list, and with it the configuration.
+// changing changes the tool list, and with it the configuration, to what it never
+// was before: of two changes that the runtime reads at once, the second must not
+// undo the first.
 func changing(c *configFile) tool {
 	return tool{
-		name: "test_trigger_tool_change", description: "Changes the list of tools",
+		name: "test_trigger_tool_change", description: fmt.Sprintf("Changes the list of tools (%d times so far)", c.changes),
 		handler: func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.more = !c.more
+			c.changes++
 			if err := c.write(); err != nil {
 				return nil, err
 			}
 			return done("the list of tools is about to change")
 		},
 	}
-}
-
-// passing comes and goes with the changes.
-func passing() tool {
-	return tool{name: "test_passing_tool", description: "Comes and goes", handler: answer(text("still here"))}
 }

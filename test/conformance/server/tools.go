@@ -35,10 +35,10 @@ func (t tool) declaration() config.Tool {
 	}
 }
 
-// handlers are those of all tools, offered now or not.
+// handlers are those of all tools.
 func handlers(c *configFile) map[string]mcp.ToolHandler {
 	byName := map[string]mcp.ToolHandler{}
-	for _, t := range slices.Concat(tools(), []tool{changing(c), passing()}) {
+	for _, t := range slices.Concat(tools(), []tool{changing(c)}) {
 		byName[t.name] = t.handler
 	}
 	return byName
