@@ -26,7 +26,7 @@ LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
 
 K8S := $(CURDIR)/bin/k8s
 TOOLS := $(CURDIR)/bin/tools
-MODULES := . hack/tools hack/cluster
+MODULES := . hack/tools hack/cluster hack/certmanager
 
 ##@ Everyday
 
@@ -108,7 +108,7 @@ demo: k8s images ## Show the main job from end to end on a real cluster, and lea
 	@go run ./hack/demo
 
 .PHONY: e2e
-e2e: k8s images ## Run the end-to-end tests on a cluster of their own (KEEP_CLUSTER=1 leaves it up)
+e2e: k8s images cert-manager ## Run the end-to-end tests on a cluster of their own (KEEP_CLUSTER=1 leaves it up)
 	@hack/e2e.sh
 
 .PHONY: cluster-up
@@ -122,6 +122,10 @@ cluster-down: ## Remove the cluster and every trace of it
 .PHONY: k8s
 k8s: ## Build the Kubernetes components into bin/k8s (the first time takes minutes)
 	@hack/cluster/build.sh
+
+.PHONY: cert-manager
+cert-manager: ## Build cert-manager for the cluster (hack/certmanager/run.sh up starts it there)
+	@hack/certmanager/build.sh
 
 ##@ Images
 

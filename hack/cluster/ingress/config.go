@@ -57,7 +57,7 @@ type builder struct {
 func buildConfig(snap *snapshot, certs *certStore) config {
 	b := builder{snap: snap, certs: certs, upstreams: map[string]upstream{}, servers: map[string]*server{}}
 	b.server("")
-	byAge := slices.SortedFunc(slices.Values(snap.ingresses), olderFirst)
+	byAge := slices.SortedFunc(slices.Values(slices.Concat(snap.ingresses, snap.routed)), olderFirst)
 	for _, ing := range byAge {
 		b.addTLS(ing)
 	}

@@ -5,5 +5,8 @@
 // proxy's real behaviour (TLS, SNI, buffering, header limits, retries, reloads), and that is nginx's own; the defaults
 // here are those of ingress-nginx unless a comment says otherwise. It is a fixture, not for production.
 //
+// Where Gateway API is installed it serves Gateways of the GatewayClass "nginx" and their HTTPRoutes too, each route as
+// the Ingress that says the same, and tells what comes of them in their status as other controllers do.
+//
 // The way through: [Run] watches -> [snapshot] -> [buildConfig] (pure) -> [render] (pure) -> [nginx.apply] -> status.
 package ingress

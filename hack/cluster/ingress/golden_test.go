@@ -83,6 +83,7 @@ func TestNginxTakesEveryConfiguration(t *testing.T) {
 			certs := newCertStore(mustSelfSigned(t))
 			snap := load(t, input)
 			addSecret(t, snap, "good.example.com", "both.example.com")
+			snap.attachRoutes("192.0.2.1")
 			text, err := render(buildConfig(snap, certs), n.dir)
 			if err != nil {
 				t.Fatal(err)
@@ -104,6 +105,7 @@ func TestNginxTakesEveryConfiguration(t *testing.T) {
 func renderForTest(t *testing.T, snap *snapshot, dir string) string {
 	t.Helper()
 	addSecret(t, snap, "good.example.com", "both.example.com")
+	snap.attachRoutes("192.0.2.1")
 	text, err := render(buildConfig(snap, newCertStore(mustSelfSigned(t))), dir)
 	if err != nil {
 		t.Fatal(err)
@@ -135,6 +137,10 @@ func load(t *testing.T, path string) *snapshot {
 
 func add(t *testing.T, snap *snapshot, doc []byte) {
 	t.Helper()
+	if bytes.Contains(doc, []byte("gateway.networking.k8s.io/")) {
+		addOfGatewayAPI(t, snap, doc)
+		return
+	}
 	obj, _, err := scheme.Codecs.UniversalDeserializer().Decode(doc, nil, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	corelisters "k8s.io/client-go/listers/core/v1"
@@ -50,10 +51,11 @@ type controller struct {
 	services  corelisters.ServiceLister
 	secrets   corelisters.SecretLister
 	slices    discoverylisters.EndpointSliceLister
+	gateways  gatewayAPI
 }
 
-// Run serves Ingresses until ctx is done or nginx ends.
-func Run(ctx context.Context, client kubernetes.Interface, log *slog.Logger, opts Options) error {
+// Run serves Ingresses, and the HTTPRoutes of Gateways, until ctx is done or nginx ends.
+func Run(ctx context.Context, client kubernetes.Interface, gateways dynamic.Interface, log *slog.Logger, opts Options) error {
 	fallback, err := selfSigned(time.Now())
 	if err != nil {
 		return err
@@ -63,6 +65,7 @@ func Run(ctx context.Context, client kubernetes.Interface, log *slog.Logger, opt
 		nginx:   newNginx(opts.Program, opts.Dir),
 		changed: make(chan struct{}, 1),
 	}
+	c.gateways = gatewayAPI{client: gateways, handler: c.kicker()}
 	defer c.nginx.stop()
 	if err := c.applyClass(ctx); err != nil {
 		return err
@@ -90,11 +93,7 @@ func (c *controller) watch(ctx context.Context) error {
 	c.services = factory.Core().V1().Services().Lister()
 	c.secrets = factory.Core().V1().Secrets().Lister()
 	c.slices = factory.Discovery().V1().EndpointSlices().Lister()
-	kick := cache.ResourceEventHandlerFuncs{
-		AddFunc:    func(any) { c.kick() },
-		UpdateFunc: func(any, any) { c.kick() },
-		DeleteFunc: func(any) { c.kick() },
-	}
+	kick := c.kicker()
 	for _, informer := range []cache.SharedIndexInformer{
 		factory.Networking().V1().Ingresses().Informer(),
 		factory.Core().V1().Services().Informer(),
@@ -112,7 +111,15 @@ func (c *controller) watch(ctx context.Context) error {
 		}
 	}
 	c.kick() // an empty cluster has a configuration too
-	return nil
+	return c.gateways.watchDefinitions(ctx)
+}
+
+func (c *controller) kicker() cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(any) { c.kick() },
+		UpdateFunc: func(any, any) { c.kick() },
+		DeleteFunc: func(any) { c.kick() },
+	}
 }
 
 // kick asks for a pass; one that is already asked for covers this change too.
@@ -140,12 +147,16 @@ func (c *controller) loop(ctx context.Context) error {
 	}
 }
 
-// sync makes nginx serve what the caches show, then says so in the Ingresses' status.
+// sync makes nginx serve what the caches show, then says so in the status of what is served.
 func (c *controller) sync(ctx context.Context) error {
+	if err := c.gateways.settle(ctx); err != nil {
+		return err
+	}
 	snap, err := c.snapshot()
 	if err != nil {
 		return err
 	}
+	snap.attachRoutes(c.opts.Address)
 	certs := newCertStore(c.fallback)
 	text, err := render(buildConfig(snap, certs), c.opts.Dir)
 	if err != nil {
@@ -159,7 +170,7 @@ func (c *controller) sync(ctx context.Context) error {
 		c.log.Info("configuration in force", "version", c.nginx.version, "ingresses", len(snap.ingresses))
 	}
 	c.synced.Store(true)
-	return c.applyStatus(ctx, snap.ingresses)
+	return errors.Join(c.applyStatus(ctx, snap.ingresses), c.gateways.applyStatus(ctx, snap))
 }
 
 func (c *controller) snapshot() (*snapshot, error) {
@@ -180,7 +191,7 @@ func (c *controller) snapshot() (*snapshot, error) {
 	for _, s := range endpointSlices {
 		snap.addSlice(s)
 	}
-	return snap, errors.Join(err1, err2, err3, err4)
+	return snap, errors.Join(err1, err2, err3, err4, c.gateways.fill(snap))
 }
 
 func (c *controller) applyStatus(ctx context.Context, ingresses []*networkingv1.Ingress) error {

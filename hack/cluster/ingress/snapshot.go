@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -16,6 +17,13 @@ type snapshot struct {
 	services  map[types.NamespacedName]*corev1.Service
 	secrets   map[types.NamespacedName]*corev1.Secret
 	slices    map[types.NamespacedName][]*discoveryv1.EndpointSlice // by Service
+
+	classes  []*gatewayClass
+	gateways map[types.NamespacedName]*gateway
+	routes   []*httpRoute
+	// routed are the routes that Gateways of ours serve, as the Ingresses that say the same; attachRoutes adds them.
+	routed   []*networkingv1.Ingress
+	attached map[listenerKey]int32 // how many routes
 }
 
 // ours says whether the Ingress is of our class, by its field or by the annotation that came before the field.
@@ -75,6 +83,8 @@ func newSnapshot() *snapshot {
 		services: map[types.NamespacedName]*corev1.Service{},
 		secrets:  map[types.NamespacedName]*corev1.Secret{},
 		slices:   map[types.NamespacedName][]*discoveryv1.EndpointSlice{},
+		gateways: map[types.NamespacedName]*gateway{},
+		attached: map[listenerKey]int32{},
 	}
 }
 
@@ -95,4 +105,27 @@ func (s *snapshot) addSecret(secret *corev1.Secret) {
 func (s *snapshot) addSlice(slice *discoveryv1.EndpointSlice) {
 	service := types.NamespacedName{Namespace: slice.Namespace, Name: slice.Labels[discoveryv1.LabelServiceName]}
 	s.slices[service] = append(s.slices[service], slice)
+}
+
+func (s *snapshot) addClass(object *unstructured.Unstructured) error {
+	c := new(gatewayClass)
+	if object.GetName() == ClassName {
+		s.classes = append(s.classes, c)
+	}
+	return decode(object, c)
+}
+
+func (s *snapshot) addGateway(object *unstructured.Unstructured) error {
+	g := new(gateway)
+	if err := decode(object, g); err != nil || g.Spec.GatewayClassName != ClassName {
+		return err
+	}
+	s.gateways[types.NamespacedName{Namespace: g.Namespace, Name: g.Name}] = g
+	return nil
+}
+
+func (s *snapshot) addRoute(object *unstructured.Unstructured) error {
+	r := new(httpRoute)
+	s.routes = append(s.routes, r)
+	return decode(object, r)
 }

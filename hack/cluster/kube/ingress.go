@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
 
@@ -47,5 +48,9 @@ func runIngress(ctx context.Context, kubeconfig string, log *slog.Logger, opts i
 	if err != nil {
 		return err
 	}
-	return ingress.Run(ctx, client, log, opts)
+	gateways, err := dynamic.NewForConfig(cfg)
+	if err != nil {
+		return err
+	}
+	return ingress.Run(ctx, client, gateways, log, opts)
 }
