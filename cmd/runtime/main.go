@@ -39,7 +39,6 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	flags.DurationVar(&o.DrainTimeout, "drain-timeout", app.DefaultDrainTimeout, "how long requests may take to end after SIGTERM")
 	flags.StringVar(&o.TLS.CertFile, "tls-cert-file", "", "PEM `file` of the certificate that the public listener serves TLS with; read again when it changes")
 	flags.StringVar(&o.TLS.KeyFile, "tls-key-file", "", "PEM `file` of the certificate's key")
-	flags.StringVar(&o.TLS.MinVersion, "tls-min-version", "1.2", "least TLS `version` that is spoken: 1.2 or 1.3")
 	showVersion := flags.Bool("version", false, "print the version and exit")
 	if err := flags.Parse(args); err != nil {
 		return err

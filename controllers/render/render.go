@@ -52,6 +52,7 @@ func translate(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, config.Fiel
 		Limits:         limitsOf(&spec.Limits),
 		RateLimit:      rateLimitOf(spec.RateLimit),
 		Tracing:        tracing,
+		TLS:            tlsOf(spec.Exposure.TLS),
 		LogLevel:       string(cmp.Or(spec.Workload.LogLevel, v1alpha1.LogLevelInfo)),
 	}, errs
 }

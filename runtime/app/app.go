@@ -35,6 +35,7 @@ type Server struct {
 	public   listener
 	admin    listener
 	tls      *tls.Config
+	floor    *tlsFloor
 	closing  *sync.WaitGroup
 	draining atomic.Bool
 	done     chan struct{}
@@ -62,18 +63,19 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	tlsConfig, err := o.TLS.config(o.Logger)
+	floor := new(tlsFloor)
+	tlsConfig, err := o.TLS.config(floor, o.Logger)
 	if err != nil {
 		return nil, err
 	}
 	redis.SetLogger(storeLog{o.Logger}) // there is one for the whole process
 	registry := prometheus.NewRegistry()
-	s := &Server{options: o, tls: tlsConfig, metrics: telemetry.New(registry), done: make(chan struct{})}
+	s := &Server{options: o, tls: tlsConfig, floor: floor, metrics: telemetry.New(registry), done: make(chan struct{})}
 	keys := newKeyPool(s.metrics, o.Logger)
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "securedmcp", Name: "issuer_keys_age_seconds", Help: "Time since the issuer's keys were last fetched.",
 	}, keys.oldest))
-	b := &builder{options: o, metrics: s.metrics, keys: keys}
+	b := &builder{options: o, metrics: s.metrics, keys: keys, floor: floor}
 	s.closing = &b.closing
 	s.live = live.New(b.read, b.build)
 	if err := s.listen(registry); err != nil {
@@ -92,7 +94,7 @@ func (s *Server) listen(registry *prometheus.Registry) error {
 		s.public.Close()
 		return fmt.Errorf("opening the admin listener: %w", err)
 	}
-	if s.public.server = newHTTPServer(s.live, &s.options); s.tls != nil {
+	if s.public.server = newHTTPServer(s.floor.refuseBelow(s.live), &s.options); s.tls != nil {
 		s.public.Listener = tls.NewListener(s.public.Listener, s.tls)
 		s.public.server.TLSConfig = s.tls
 	}

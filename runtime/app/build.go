@@ -30,6 +30,7 @@ type builder struct {
 	options Options
 	metrics *telemetry.Metrics
 	keys    *keyPool
+	floor   *tlsFloor
 	issuers authn.Issuers
 	proofs  *replay.Memory // nil before the first configuration with DPoP
 	secrets *nonce.Secrets // nil before the first configuration with nonces
@@ -118,6 +119,7 @@ func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance
 	if b.options.Level != nil {
 		b.options.Level.Set(logLevels[c.LogLevel])
 	}
+	b.floor.set(c.TLS)
 	instance := &live.Instance{Handler: routes(p), Close: held.close, Tools: toolsDigest(c)}
 	instance.Retire = func(next *live.Instance) {
 		server.Retire(next != nil && next.Tools != instance.Tools)

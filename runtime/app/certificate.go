@@ -18,29 +18,25 @@ type TLS struct {
 	// CertFile and KeyFile are PEM files, as a Secret of type kubernetes.io/tls
 	// has them. They are read again when they change.
 	CertFile, KeyFile string
-	// MinVersion is the least version that is spoken: "1.2" (also "") or "1.3".
-	MinVersion string
 }
 
 func (t *TLS) enabled() bool { return t.CertFile != "" || t.KeyFile != "" }
 
 // config returns nil where TLS is not asked for.
-func (t *TLS) config(logger *slog.Logger) (*tls.Config, error) {
+func (t *TLS) config(floor *tlsFloor, logger *slog.Logger) (*tls.Config, error) {
 	if !t.enabled() {
 		return nil, nil
 	}
 	if t.CertFile == "" || t.KeyFile == "" {
 		return nil, errors.New("TLS needs both a certificate and a key file")
 	}
-	version, ok := map[string]uint16{"": tls.VersionTLS12, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}[t.MinVersion]
-	if !ok {
-		return nil, fmt.Errorf("TLS version %q: want 1.2 or 1.3", t.MinVersion)
-	}
 	c := &certificate{files: *t, logger: logger}
 	if err := c.load(); err != nil {
 		return nil, err
 	}
-	return &tls.Config{MinVersion: version, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}, nil
+	base := &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: c.get, NextProtos: []string{"h2", "http/1.1"}}
+	base.GetConfigForClient = floor.configs(base)
+	return base, nil
 }
 
 // certificate is the one that is served now.

@@ -104,62 +104,122 @@ func TestTLSOptionsThatAreRefused(t *testing.T) {
 	good := certificateFiles(t)
 	writeCertificate(t, good, 1)
 	for name, o := range map[string]TLS{
-		"no key":             {CertFile: good.CertFile},
-		"no certificate":     {KeyFile: good.KeyFile},
-		"a missing file":     {CertFile: good.CertFile + "x", KeyFile: good.KeyFile},
-		"an unknown version": {CertFile: good.CertFile, KeyFile: good.KeyFile, MinVersion: "1.1"},
+		"no key":         {CertFile: good.CertFile},
+		"no certificate": {KeyFile: good.KeyFile},
+		"a missing file": {CertFile: good.CertFile + "x", KeyFile: good.KeyFile},
 	} {
-		if _, err := o.config(slog.Default()); err == nil {
+		if _, err := o.config(new(tlsFloor), slog.Default()); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
 }
 
-func TestPublicListenerWithTLS(t *testing.T) {
+// overTLS is a runtime that speaks TLS, with what a client needs to speak to it.
+type overTLS struct {
+	t      *testing.T
+	file   string
+	pool   *x509.CertPool
+	issuer string
+	server *Server
+}
+
+func startOverTLS(t *testing.T, minVersion string) *overTLS {
+	t.Helper()
 	files := certificateFiles(t)
-	files.MinVersion = "1.3"
-	pool := writeCertificate(t, files, 1)
-	issuer := oauthtest.New(t)
-	raw, err := config.Encode(&config.RuntimeConfig{Name: "x", Resource: "https://localhost", Issuer: issuer.Issuer(), Audience: "x"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "config.json")
-	if err := os.WriteFile(file, raw, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	o := &overTLS{t: t, file: filepath.Join(t.TempDir(), "config.json"), pool: writeCertificate(t, files, 1), issuer: oauthtest.New(t).Issuer()}
+	o.configure(minVersion)
 	ctx, stop := context.WithCancel(t.Context())
-	server, err := Start(ctx, Options{ConfigFile: file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", TLS: files, Logger: slog.New(slog.DiscardHandler)})
+	server, err := Start(ctx, Options{ConfigFile: o.file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", TLS: files, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
+	t.Cleanup(func() {
 		stop()
 		_ = server.Wait()
-	}()
-	get := func(c *tls.Config) (*http.Response, error) {
-		client := &http.Client{Transport: &http.Transport{TLSClientConfig: c, ForceAttemptHTTP2: true}}
-		defer client.CloseIdleConnections()
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+server.Addr().String()+metadataPrefix, nil)
-		if err != nil {
-			return nil, err
-		}
-		req.Host = "localhost"
-		return client.Do(req)
-	}
-	for limit := time.Now().Add(10 * time.Second); !server.live.Ready() && time.Now().Before(limit); {
-		time.Sleep(time.Millisecond) // readiness has no channel
-	}
-	resp, err := get(&tls.Config{RootCAs: pool})
+	})
+	o.server = server
+	o.eventually("the runtime is ready", server.live.Ready)
+	return o
+}
+
+// configure writes the configuration and returns its revision.
+func (o *overTLS) configure(minVersion string) string {
+	o.t.Helper()
+	raw, err := config.Encode(&config.RuntimeConfig{
+		Name: "x", Resource: "https://localhost", Issuer: o.issuer, Audience: "x", TLS: &config.TLS{MinVersion: minVersion},
+	})
 	if err != nil {
-		t.Fatal(err)
+		o.t.Fatal(err)
+	}
+	if err := os.WriteFile(o.file+".new", raw, 0o600); err != nil {
+		o.t.Fatal(err)
+	}
+	if err := os.Rename(o.file+".new", o.file); err != nil {
+		o.t.Fatal(err)
+	}
+	return config.Revision(raw)
+}
+
+func (o *overTLS) eventually(what string, holds func() bool) {
+	o.t.Helper()
+	for limit := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			o.t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+// client speaks at most the version, and keeps its connection.
+func (o *overTLS) client(most uint16) *http.Client {
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: o.pool, MaxVersion: most}, ForceAttemptHTTP2: true}}
+	o.t.Cleanup(client.CloseIdleConnections)
+	return client
+}
+
+// get asks for the metadata; status is 0 if there is no answer.
+func (o *overTLS) get(client *http.Client) (status, protocol int) {
+	o.t.Helper()
+	req, err := http.NewRequestWithContext(o.t.Context(), http.MethodGet, "https://"+o.server.Addr().String()+metadataPrefix, nil)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	req.Host = "localhost"
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, 0
 	}
 	defer resp.Body.Close()
-	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
-		t.Errorf("status %d over %s: %s", resp.StatusCode, resp.Proto, body)
+	_, _ = io.Copy(io.Discard, resp.Body)
+	return resp.StatusCode, resp.ProtoMajor
+}
+
+func TestPublicListenerWithTLS(t *testing.T) {
+	o := startOverTLS(t, config.TLS13)
+	if status, protocol := o.get(o.client(0)); status != http.StatusOK || protocol != 2 {
+		t.Errorf("status %d over HTTP/%d, want 200 over HTTP/2", status, protocol)
 	}
-	if resp, err := get(&tls.Config{RootCAs: pool, MaxVersion: tls.VersionTLS12}); err == nil {
-		resp.Body.Close()
-		t.Error("TLS 1.2 was spoken with a minimum of 1.3")
+	if status, _ := o.get(o.client(tls.VersionTLS12)); status != 0 {
+		t.Errorf("status %d over TLS 1.2 with a minimum of 1.3", status)
+	}
+}
+
+// The revision that a runtime says it enforces includes the least version of TLS,
+// so it must be enforced when that is said: on open connections too.
+func TestALeastVersionOfTLSIsFollowedByARunningListener(t *testing.T) {
+	o := startOverTLS(t, config.TLS12)
+	open := o.client(tls.VersionTLS12)
+	if status, _ := o.get(open); status != http.StatusOK {
+		t.Fatalf("status %d over TLS 1.2 with a minimum of 1.2", status)
+	}
+	revision := o.configure(config.TLS13)
+	o.eventually("the new minimum is enforced", func() bool { return o.server.live.Status().Revision == revision })
+	if status, _ := o.get(open); status != http.StatusMisdirectedRequest {
+		t.Errorf("status %d on a connection of TLS 1.2 from before, want 421", status)
+	}
+	if status, _ := o.get(o.client(tls.VersionTLS12)); status != 0 {
+		t.Errorf("status %d over TLS 1.2 with a minimum of 1.3", status)
+	}
+	if status, _ := o.get(o.client(tls.VersionTLS13)); status != http.StatusOK {
+		t.Errorf("status %d over TLS 1.3", status)
 	}
 }

@@ -53,6 +53,7 @@ func BenchmarkHandler(b *testing.B) {
 	logger := slog.New(slog.NewJSONHandler(log, nil))
 	metrics := telemetry.New(prometheus.NewRegistry())
 	build := builder{
+		floor:   new(tlsFloor),
 		options: Options{ConfigFile: file, Logger: logger, Builtins: map[string]mcp.ToolHandler{"echo": benchEcho}},
 		metrics: metrics, keys: newKeyPool(metrics, logger),
 	}

@@ -29,7 +29,7 @@ func loadInProcess(t testing.TB, c *config.RuntimeConfig, o Options) http.Handle
 		t.Fatal(err)
 	}
 	metrics := telemetry.New(prometheus.NewRegistry())
-	b := &builder{options: o, metrics: metrics, keys: newKeyPool(metrics, o.Logger)}
+	b := &builder{options: o, metrics: metrics, keys: newKeyPool(metrics, o.Logger), floor: new(tlsFloor)}
 	served := live.New(b.read, b.build)
 	t.Cleanup(served.Close)
 	if _, err := served.Reload(t.Context()); err != nil {

@@ -118,7 +118,7 @@ func (c cluster) run(t *testing.T, object *v1alpha1.SecuredMCPServer) *runtimete
 	return runtimetest.Start(t, decoded(t, rendered), func(o *app.Options) {
 		o.Builtins = map[string]mcp.ToolHandler{"echo": echo}
 		if tls := render.PodTLS(&object.Spec); tls != nil {
-			o.TLS = app.TLS{CertFile: mounted[tls.CertFile], KeyFile: mounted[tls.KeyFile], MinVersion: tls.MinVersion}
+			o.TLS = app.TLS{CertFile: mounted[tls.CertFile], KeyFile: mounted[tls.KeyFile]}
 		}
 		if c.options != nil {
 			c.options(o)

@@ -124,6 +124,7 @@ func TestValidateSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"an unknown upstream":              {func(c *RuntimeConfig) { c.Tools[0].Upstream = "x" }, "tools[0].upstream", "declared: billing-api"},
 		"no backend":                       {func(c *RuntimeConfig) { c.Tools[0].HTTP = nil }, "tools[0]", "exactly one of: http"},
 		"a builtin with http":              {func(c *RuntimeConfig) { c.Tools[0].Upstream = "builtin" }, "tools[0].http", "builtin"},
+		"an unknown version of TLS":        {func(c *RuntimeConfig) { c.TLS = &TLS{MinVersion: "1.1"} }, "tls.minVersion", "want 1.2 or 1.3"},
 		"an unknown method":                {func(c *RuntimeConfig) { c.Tools[0].HTTP.Method = "get" }, "tools[0].http.method", "GET, POST, PUT, PATCH, DELETE"},
 	} {
 		t.Run(name, func(t *testing.T) {

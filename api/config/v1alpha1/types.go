@@ -119,6 +119,21 @@ type RuntimeConfig struct {
 	RateLimit *RateLimit `json:"rateLimit,omitempty"`
 	// Tracing sends OpenTelemetry spans to a collector; nil means that none are made.
 	Tracing *Tracing `json:"tracing,omitempty"`
+	// TLS bounds what a runtime that speaks TLS itself speaks; nil means the defaults.
+	TLS *TLS `json:"tls,omitempty"`
+}
+
+// The versions of TLS that TLS.MinVersion may name.
+const (
+	TLS12 = "1.2"
+	TLS13 = "1.3"
+)
+
+// TLS bounds the TLS of the public listener. Whether there is any, and with which
+// certificate, is for the flags of the runtime to say: a listener cannot change it.
+type TLS struct {
+	// MinVersion is the least version that is spoken: TLS12 (also "") or TLS13.
+	MinVersion string `json:"minVersion,omitempty"`
 }
 
 // Scope is one OAuth scope and what it includes.

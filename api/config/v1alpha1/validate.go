@@ -64,6 +64,7 @@ func (c *RuntimeConfig) Validate() error {
 	}
 	validateRateLimit(c.RateLimit, &errs)
 	validateTracing(c.Tracing, &errs)
+	validateTLS(c.TLS, &errs)
 	if len(errs) > 0 {
 		return errs
 	}

@@ -143,7 +143,7 @@ func tlsArgs(s *v1alpha1.SecuredMCPServer) []string {
 	if tls == nil {
 		return nil
 	}
-	return []string{"--tls-cert-file", tls.CertFile, "--tls-key-file", tls.KeyFile, "--tls-min-version", tls.MinVersion}
+	return []string{"--tls-cert-file", tls.CertFile, "--tls-key-file", tls.KeyFile}
 }
 
 func port(name string, number int32) *corev1ac.ContainerPortApplyConfiguration {

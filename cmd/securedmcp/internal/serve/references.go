@@ -31,7 +31,7 @@ func resolveReferences(c *config.RuntimeConfig, spec *v1alpha1.SecuredMCPServerS
 	if tls == nil {
 		return app.TLS{}, nil
 	}
-	return app.TLS{CertFile: here[tls.CertFile], KeyFile: here[tls.KeyFile], MinVersion: tls.MinVersion}, nil
+	return app.TLS{CertFile: here[tls.CertFile], KeyFile: here[tls.KeyFile]}, nil
 }
 
 // find returns the file that stands for a key.
