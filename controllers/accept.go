@@ -49,7 +49,7 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 		return err
 	}
 	if strangers := strangers(s.server, children); len(strangers) > 0 {
-		s.again = strangersPeriod
+		s.soonest(strangersPeriod)
 		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonNameConflict, strings.Join(strangers, "; ")+
 			"; it is left alone; delete it, or give this SecuredMCPServer another name")
 		return nil

@@ -26,18 +26,15 @@ func (r *Reconciler) announceConfig(ctx context.Context, s *scope) error {
 	if err != nil || raw == nil {
 		return err
 	}
-	pods, err := r.pods(ctx, s.server)
-	if err != nil {
-		return err
-	}
 	revision := config.Revision(raw)
-	for i := range pods {
-		if !hasKubelet(&pods[i]) || pods[i].Annotations[desired.AnnotationConfigRevision] == revision {
+	for i := range s.pods {
+		p := &s.pods[i]
+		if !hasKubelet(p) || p.Annotations[desired.AnnotationConfigRevision] == revision {
 			continue
 		}
-		r.asker.answers.outdate(&pods[i])
-		if err := r.annotate(ctx, &pods[i], revision); client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("annotating pod %s: %w", pods[i].Name, err)
+		r.asker.answers.outdate(p)
+		if err := r.annotate(ctx, p, revision); client.IgnoreNotFound(err) != nil {
+			return fmt.Errorf("annotating pod %s: %w", p.Name, err)
 		}
 	}
 	return nil
@@ -73,11 +70,4 @@ func (r *Reconciler) servedConfig(ctx context.Context, server *v1alpha1.SecuredM
 		return nil, nil
 	}
 	return []byte(raw), nil
-}
-
-// pods returns the server's pods, oldest name first.
-func (r *Reconciler) pods(ctx context.Context, server *v1alpha1.SecuredMCPServer) ([]corev1.Pod, error) {
-	var pods corev1.PodList
-	err := r.client.List(ctx, &pods, client.InNamespace(server.Namespace), client.MatchingLabels(desired.Selector(server)))
-	return pods.Items, err
 }

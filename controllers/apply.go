@@ -32,7 +32,7 @@ func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 			return nil // and the server with it
 		case refused(err) && !another(err):
 			s.refused[c.kind] = err
-			s.again = refusedPeriod
+			s.soonest(refusedPeriod)
 		default:
 			return fmt.Errorf("applying %s: %w", c.kind, err)
 		}

@@ -16,14 +16,10 @@ import (
 const maxNamedPods = 5
 
 // confirm decides Enforced by what the pods say of themselves. Every pod counts
-// that gets requests, whichever ReplicaSet it is of.
-func (r *Reconciler) confirm(ctx context.Context, s *scope) error {
-	pods, err := r.pods(ctx, s.server)
-	if err != nil {
-		return fmt.Errorf("listing pods: %w", err)
-	}
-	pods = slices.DeleteFunc(pods, func(p corev1.Pod) bool { return !serves(&p) })
-	slices.SortFunc(pods, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })
+// that gets requests, whichever ReplicaSet it is of; and while some are of an older
+// template, what the spec asks for is not what is enforced.
+func (r *Reconciler) confirm(_ context.Context, s *scope) error {
+	pods := slices.DeleteFunc(slices.Clone(s.pods), func(p corev1.Pod) bool { return !serves(&p) })
 	var doubts []cause
 	for i := range pods {
 		if d := r.doubt(&pods[i], s.status.Revision); d != nil {
@@ -62,6 +58,8 @@ func (s *scope) judgeEnforced(ready, enforcing int32, doubts []cause) {
 		s.no(v1alpha1.ConditionEnforced, v1alpha1.ReasonNotDeployed, "there is no configuration to enforce")
 	case ready == 0:
 		s.unknown(v1alpha1.ConditionEnforced, v1alpha1.ReasonNoReadyReplicas, "no replica is ready: there is nobody to ask")
+	case len(doubts) == 0 && s.rollout != nil:
+		s.no(v1alpha1.ConditionEnforced, s.rollout.reason, s.rollout.message)
 	case len(doubts) == 0:
 		s.yes(v1alpha1.ConditionEnforced, v1alpha1.ReasonEnforced, count)
 	default:

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -231,8 +230,7 @@ func TestStatusDoesNotWaitWhenThereIsOtherNews(t *testing.T) {
 	w := newWorld(t)
 	s, _, _ := w.withPods()
 	w.update(s, func() { s.Spec.RequiredScopes = nil })
-	d := named(s, &appsv1.Deployment{})
-	w.updateStatus(d, func() { d.Status.Conditions = nil })
+	w.makeUnavailable(s)
 	w.settlePass(s)
 	w.wantConditions(s, "True Accepted", "False Progressing", "True Exposed", "False Propagating", "False Progressing")
 	checkLaws(t, s)

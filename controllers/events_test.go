@@ -50,8 +50,7 @@ func TestAChangeCausesAtMostOneEvent(t *testing.T) {
 		"a Deployment that is no longer available, and its pods": {
 			func(w *world, s *v1alpha1.SecuredMCPServer, r *fakeRuntime) {
 				r.Close()
-				d := named(s, &appsv1.Deployment{})
-				w.updateStatus(d, func() { d.Status.Conditions = nil })
+				w.makeUnavailable(s)
 			}, []string{"Normal Progressing"},
 		},
 		"an Ingress without its address": {

@@ -27,6 +27,13 @@ func (w *world) makeAvailable(s *v1alpha1.SecuredMCPServer) {
 	})
 }
 
+// makeUnavailable does what they would do when no pod is ready.
+func (w *world) makeUnavailable(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	d := named(s, &appsv1.Deployment{})
+	w.updateStatus(d, func() { d.Status.AvailableReplicas, d.Status.ReadyReplicas = 0, 0 })
+}
+
 // makeExposed does what an ingress controller would do.
 func (w *world) makeExposed(s *v1alpha1.SecuredMCPServer) {
 	w.t.Helper()

@@ -92,8 +92,7 @@ func TestRunningOperatorFollowsEveryChange(t *testing.T) {
 	})
 	t.Run("of a pod", func(t *testing.T) {
 		w := w.in(t)
-		d := named(s, &appsv1.Deployment{})
-		w.updateStatus(d, func() { d.Status.Conditions = nil })
+		w.makeUnavailable(s)
 		w.becomes(s, "Available", "False Progressing")
 		w.pod(s, "2", corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{
 			Name: "runtime", Image: "x", ImageID: "x", State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull", Message: "no"}},

@@ -20,19 +20,16 @@ type cause struct{ reason, message string }
 // nil if nothing is known to. The words are those of whoever saw it, without
 // what changes from one attempt to the next: pod names, back-off times.
 func (r *Reconciler) obstacle(ctx context.Context, s *scope, d *appsv1.Deployment) (*cause, error) {
-	pods, err := r.pods(ctx, s.server)
-	if err != nil {
-		return nil, err
-	}
 	causes := forbidden(d)
 	var starting []corev1.Pod
-	for i := range pods {
-		if !pods[i].DeletionTimestamp.IsZero() {
+	for i := range s.pods {
+		p := &s.pods[i]
+		if !p.DeletionTimestamp.IsZero() {
 			continue
 		}
-		causes = append(causes, podCauses(&pods[i])...)
-		if isStarting(&pods[i]) {
-			starting = append(starting, pods[i])
+		causes = append(causes, podCauses(p)...)
+		if isStarting(p) {
+			starting = append(starting, *p)
 		}
 	}
 	if len(causes) == 0 && len(starting) > 0 {

@@ -105,6 +105,7 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
 	for _, phase := range []func(context.Context, *scope) error{
 		r.acceptSpec,      // can the spec be served?           -> Accepted
 		r.applyChildren,   // server-side apply desired.*
+		r.findPods,        // which there are, for all that follows
 		r.announceConfig,  // have the kubelets refresh volumes
 		r.observeServed,   // what do the pods get?             -> url, revision
 		r.withdrawIngress, // is that another server's?

@@ -40,7 +40,7 @@ func (r *Reconciler) missingReference(ctx context.Context, s *scope, starting []
 	if !secrets {
 		return nil, nil
 	}
-	s.again = mountPeriod
+	s.soonest(mountPeriod)
 	return r.unmountedSecret(ctx, s.server, starting)
 }
 

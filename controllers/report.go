@@ -69,7 +69,7 @@ func (r *Reconciler) record(s *scope) {
 		return
 	}
 	kind := corev1.EventTypeNormal
-	if now.Status == metav1.ConditionFalse && now.Reason != v1alpha1.ReasonProgressing {
+	if now.Status == metav1.ConditionFalse && now.Reason != v1alpha1.ReasonProgressing && now.Reason != v1alpha1.ReasonRollingOut {
 		kind = corev1.EventTypeWarning
 	}
 	r.events.Eventf(s.server, nil, kind, now.Reason, "Reconcile", "%s", eventNote(now.Message))

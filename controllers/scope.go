@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -44,6 +45,10 @@ type scope struct {
 	evictedFrom string
 	// objection is why the Ingress of what is served was withdrawn by policy.
 	objection *objection
+	// pods are the server's, by name.
+	pods []corev1.Pod
+	// rollout is why not every pod is of the newest template, nil if every one is.
+	rollout *cause
 	// desiredReplicas is what the Deployment is asked for.
 	desiredReplicas int32
 	// expected are the conditions that are not True and that time alone is likely
@@ -85,6 +90,14 @@ func (s *scope) set(condition string, status metav1.ConditionStatus, reason, mes
 		Message:            bounded(message),
 		ObservedGeneration: s.server.Generation,
 	})
+}
+
+// soonest has the server looked at again after d, or sooner if somebody asks for
+// that.
+func (s *scope) soonest(d time.Duration) {
+	if s.again == 0 || d < s.again {
+		s.again = d
+	}
 }
 
 // expect says that condition, which is not True, is likely to change within most.

@@ -3,10 +3,8 @@ package controllers
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -35,6 +33,7 @@ func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
 	if err != nil {
 		return fmt.Errorf("looking for what holds pods up: %w", err)
 	}
+	s.rollout = rollout(&d, obstacle)
 	judge(s, &d, obstacle)
 	return nil
 }
@@ -44,15 +43,16 @@ func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
 // nothing: that spec may have asked for other pods, or for none.
 func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
 	outdated := d.Status.ObservedGeneration < d.Generation
-	available := !outdated && deploymentCondition(d, appsv1.DeploymentAvailable) == corev1.ConditionTrue
-	replicas := *d.Spec.Replicas
+	wanted := *d.Spec.Replicas
+	available := !outdated && enough(d.Status.AvailableReplicas, wanted)
+	count := fmt.Sprintf("%d of %d replicas are available", min(d.Status.AvailableReplicas, wanted), wanted)
 	switch {
-	case replicas == 0:
-		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonScaledToZero, "spec.workload.replicas is 0: nothing is served")
+	case wanted == 0:
+		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonScaledToZero, zero(s.server))
 	case available && obstacle == nil:
-		s.yes(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, "the replicas are available")
+		s.yes(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, count)
 	case available:
-		s.yes(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, "the replicas are available, yet another pod is held up: "+obstacle.message)
+		s.yes(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, count+"; another pod is held up: "+obstacle.message)
 	case obstacle != nil:
 		s.no(v1alpha1.ConditionAvailable, obstacle.reason, obstacle.message)
 	case outdated && d.Status.ObservedGeneration > 0:
@@ -63,10 +63,14 @@ func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
 	}
 }
 
-func deploymentCondition(d *appsv1.Deployment, t appsv1.DeploymentConditionType) corev1.ConditionStatus {
-	i := slices.IndexFunc(d.Status.Conditions, func(c appsv1.DeploymentCondition) bool { return c.Type == t })
-	if i < 0 {
-		return corev1.ConditionUnknown
+// enough tells whether so many replicas are available. One may be missing: a node
+// is drained, a pod is added. The Deployment's own condition allows none, because
+// its rolling update does not.
+func enough(available, wanted int32) bool { return available >= max(1, wanted-1) }
+
+func zero(server *v1alpha1.SecuredMCPServer) string {
+	if server.Spec.Workload.Autoscaling == nil {
+		return "spec.workload.replicas is 0: nothing is served"
 	}
-	return d.Status.Conditions[i].Status
+	return "the Deployment is scaled to 0, which also stops the autoscaler: nothing is served until somebody scales it up; kubectl scale deployment/" + server.Name
 }

@@ -81,7 +81,7 @@ func TestHeldUpUpdateDoesNotTakeAvailabilityAway(t *testing.T) {
 	})
 	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
-	want := `the replicas are available, yet another pod is held up: pods cannot be created: violates PodSecurity "restricted:latest"`
+	want := `2 of 2 replicas are available; another pod is held up: pods cannot be created: violates PodSecurity "restricted:latest"`
 	if got := message(s, "Available"); got != want {
 		t.Errorf("message %q, want %q", got, want)
 	}
@@ -96,7 +96,7 @@ func TestOutdatedDeploymentStatusIsNotBelieved(t *testing.T) {
 	}{
 		"of an older spec":        {"Unknown Progressing", "the status of the Deployment is not yet about its newest spec", 1},
 		"of a spec never seen":    {"False Progressing", "waiting for the replicas to become ready", 0},
-		"of the newest spec, yes": {"True Available", "the replicas are available", 2},
+		"of the newest spec, yes": {"True Available", "2 of 2 replicas are available", 2},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -4,11 +4,11 @@ package v1alpha1
 const (
 	// ConditionAccepted is True when the spec is valid and is what is served.
 	ConditionAccepted = "Accepted"
-	// ConditionAvailable is True when the Deployment has its replicas available.
+	// ConditionAvailable is True when all replicas are available but for one at most.
 	ConditionAvailable = "Available"
 	// ConditionExposed is True when the Ingress has an address, or when none is asked for.
 	ConditionExposed = "Exposed"
-	// ConditionEnforced is True when every ready pod says that it enforces status.revision.
+	// ConditionEnforced is True when every pod that takes requests says that it enforces status.revision and is of the newest pod template.
 	ConditionEnforced = "Enforced"
 	// ConditionReady is True when all others are; otherwise it has the reason and message of the first that is not.
 	ConditionReady = "Ready"
@@ -84,8 +84,12 @@ const (
 
 // Reasons of Enforced.
 const (
-	// ReasonEnforced says that every ready pod enforces status.revision.
+	// ReasonEnforced says that every pod that takes requests enforces status.revision.
 	ReasonEnforced = "Enforced"
+	// ReasonRollingOut says that pods of an older template run: of another image, with other Secrets, or without TLS.
+	ReasonRollingOut = "RollingOut"
+	// ReasonPaused says that pods of an older template run because somebody has paused the Deployment.
+	ReasonPaused = "Paused"
 	// ReasonConfigRefused says that a pod refuses the configuration and keeps the one before.
 	ReasonConfigRefused = "ConfigRefused"
 	// ReasonPodUnreachable says that a pod does not tell what it enforces.

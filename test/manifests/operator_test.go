@@ -297,7 +297,8 @@ func makeAvailable(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) 
 	var d appsv1.Deployment
 	must(t, c.Get(t.Context(), client.ObjectKeyFromObject(s), &d))
 	d.Status.ObservedGeneration = d.Generation
-	d.Status.Conditions = []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue}}
+	n := *d.Spec.Replicas
+	d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.ReadyReplicas, d.Status.AvailableReplicas = n, n, n, n
 	must(t, c.Status().Update(t.Context(), &d))
 }
 

@@ -5,13 +5,13 @@ if obj.status == nil or obj.status.conditions == nil or obj.status.observedGener
   return health
 end
 -- What waits for a controller, a kubelet or a person of another team, and may end by itself.
-local passing = {Reconciling = true, Progressing = true, IngressPending = true, Propagating = true}
+local passing = {Reconciling = true, Progressing = true, IngressPending = true, RollingOut = true, Propagating = true}
 for _, condition in ipairs(obj.status.conditions) do
   if condition.type == "Ready" then
     health.message = condition.message
     if condition.status == "True" then
       health.status = "Healthy"
-    elseif condition.reason == "ScaledToZero" then
+    elseif condition.reason == "ScaledToZero" or condition.reason == "Paused" then
       health.status = "Suspended"
     elseif condition.status == "False" and not passing[condition.reason] then
       health.status = "Degraded"

@@ -1,0 +1,83 @@
+package controllers_test
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// rolled does what the Deployment controller would do: so many pods are of the
+// newest template, and all are available.
+func (w *world) rolled(s *v1alpha1.SecuredMCPServer, updated, all int32) {
+	w.t.Helper()
+	d := named(s, &appsv1.Deployment{})
+	w.updateStatus(d, func() {
+		d.Status.ObservedGeneration = d.Generation
+		d.Status.Replicas, d.Status.UpdatedReplicas = all, updated
+		d.Status.ReadyReplicas, d.Status.AvailableReplicas = all, all
+	})
+}
+
+// The old pods enforce the revision and are available, and are not what the spec
+// asks for.
+func TestReadyWaitsForTheNewestPodTemplate(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.events.take()
+	w.update(s, func() { s.Spec.Workload.Image = "ghcr.io/securedmcp/runtime:other" })
+	w.settle(s)
+	w.rolled(s, 0, 2)
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False RollingOut", "False RollingOut")
+	w.wantMessage(s, "Ready", "0 of 2 replicas are of the newest pod template")
+	wantHealth(t, s, "Progressing")
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
+
+	t.Run("however long it is paused", func(t *testing.T) {
+		w := w.in(t)
+		d := named(s, &appsv1.Deployment{})
+		w.update(d, func() { d.Spec.Paused = true })
+		w.rolled(s, 0, 2)
+		w.settle(s)
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Paused", "False Paused")
+		wantHealth(t, s, "Suspended")
+		w.update(d, func() { d.Spec.Paused = false })
+	})
+	w.rolled(s, 2, 3)
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False RollingOut", "False RollingOut")
+	w.rolled(s, 2, 2)
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+}
+
+// What the pods speak is part of the revision: nobody who runs with the old
+// minimum counts as enforcing.
+func TestALeastVersionOfTLSIsPartOfTheRevision(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls"}
+	w.create(s)
+	w.settle(s)
+	_, r := w.runningPod(s, "1")
+	w.settle(s)
+	d := named(s, &appsv1.Deployment{})
+	w.read(d)
+	generation, before := d.Generation, s.Status.Revision
+	r.hold(before)
+	w.update(s, func() { s.Spec.Exposure.TLS.MinVersion = v1alpha1.TLSv13 })
+	w.settle(s)
+	if s.Status.Revision == before {
+		t.Error("the revision is that of before")
+	}
+	if got := conditions(s)["Enforced"]; got != "False Propagating" {
+		t.Errorf("Enforced is %s, want False Propagating", got)
+	}
+	if w.read(d); d.Generation != generation {
+		t.Error("the pods restart")
+	}
+}
