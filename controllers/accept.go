@@ -12,7 +12,6 @@ import (
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
-	"github.com/securedmcp/operator/controllers/render"
 )
 
 // strangersPeriod is how often to look whether an object that is not ours is
@@ -22,7 +21,7 @@ const strangersPeriod = time.Minute
 // acceptSpec decides whether the spec can be served. If not, the rest of the
 // pass observes what was accepted last and changes nothing.
 func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
-	rendered, err := render.RuntimeConfig(s.server)
+	rendered, err := r.platform.Cluster.RuntimeConfig(s.server)
 	if err != nil {
 		s.invalid = err
 		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalidSpec, err.Error())

@@ -17,6 +17,7 @@ import (
 
 	"github.com/securedmcp/operator/controllers"
 	"github.com/securedmcp/operator/controllers/app"
+	"github.com/securedmcp/operator/controllers/render"
 )
 
 // version is set by the linker.
@@ -47,6 +48,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.IntVar(&o.MaxConcurrentReconciles, "max-concurrent-reconciles", app.DefaultMaxConcurrentReconciles, "`number` of servers worked on at a time")
 	flags.StringVar(&o.OperatorNamespace, "operator-namespace", "", "`namespace` that may ask the admin ports of servers (default: the namespace of the pod)")
 	flags.Func("monitoring-namespaces", "`namespaces` that may read the metrics of servers, separated by commas", list(&o.MonitoringNamespaces))
+	flags.StringVar(&o.ClusterDomain, "cluster-domain", render.DefaultClusterDomain, "`domain` of the names of Services")
+	flags.Func("dns-namespaces", "`namespaces` of the DNS servers that pods with declared egress may ask, separated by commas (default: any address at port 53)", list(&o.DNSNamespaces))
 	flags.Func("namespaces", "`namespaces` whose servers are worked on, separated by commas (default: all)", list(&o.Namespaces))
 	flags.StringVar(&o.WatchLabelSelector, "watch-label-selector", "", "label `selector` of the servers that are worked on (default: all)")
 	flags.Func("allowed-hosts", "`NAMESPACE=HOST,...` hosts that servers of a namespace may have; *.example.com is every host below, the namespace * is all of them; may be repeated (default: every host)", hosts(&o.Policy))

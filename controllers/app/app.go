@@ -31,6 +31,7 @@ import (
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers"
+	"github.com/securedmcp/operator/controllers/render"
 )
 
 const (
@@ -119,6 +120,8 @@ func platform(o Options) controllers.Platform {
 		RuntimeImage:         o.RuntimeImage,
 		OperatorNamespace:    cmp.Or(o.OperatorNamespace, podNamespace()),
 		MonitoringNamespaces: o.MonitoringNamespaces,
+		Cluster:              render.Cluster{Domain: o.ClusterDomain},
+		DNSNamespaces:        o.DNSNamespaces,
 	}
 }
 

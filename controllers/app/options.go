@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/securedmcp/operator/controllers"
+	"github.com/securedmcp/operator/controllers/render"
 )
 
 // Defaults of Options.
@@ -51,6 +52,11 @@ type Options struct {
 	OperatorNamespace string
 	// MonitoringNamespaces may read the metrics of servers.
 	MonitoringNamespaces []string
+	// ClusterDomain is how names of Services end. Empty is cluster.local.
+	ClusterDomain string
+	// DNSNamespaces are where pods with declared egress may ask for names. Empty
+	// is any address at port 53.
+	DNSNamespaces []string
 	// Namespaces are those whose servers are worked on. Empty is all of them,
 	// which needs rights on the whole cluster.
 	Namespaces []string
@@ -86,6 +92,7 @@ func (o *Options) checkScope() []error {
 	for flag, names := range map[string][]string{
 		"--operator-namespace":    {cmp.Or(o.OperatorNamespace, "default")},
 		"--monitoring-namespaces": o.MonitoringNamespaces,
+		"--dns-namespaces":        o.DNSNamespaces,
 		"--namespaces":            o.Namespaces,
 	} {
 		for _, name := range names {
@@ -93,6 +100,9 @@ func (o *Options) checkScope() []error {
 				errs = append(errs, fmt.Errorf("%s %q: want names of namespaces, separated by commas", flag, name))
 			}
 		}
+	}
+	if domain := cmp.Or(o.ClusterDomain, render.DefaultClusterDomain); len(validation.IsDNS1123Subdomain(domain)) > 0 {
+		errs = append(errs, fmt.Errorf("--cluster-domain %q: want a domain, for example %s", domain, render.DefaultClusterDomain))
 	}
 	if _, err := labels.Parse(o.WatchLabelSelector); err != nil {
 		errs = append(errs, fmt.Errorf("--watch-label-selector %q: want a label selector, for example team=billing: %w", o.WatchLabelSelector, err))

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation"
+
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -44,22 +46,26 @@ func Destinations(s *v1alpha1.SecuredMCPServer) []Destination {
 
 // ServiceNamespace returns the namespace of a URL whose host is that of a
 // Service: name, which is one of the namespace home, or name.namespace.svc, with
-// or without the domain of the cluster. Of name.namespace nobody can tell
-// whether it is a host of the internet.
-func ServiceNamespace(rawURL, home string) (namespace string, ok bool) {
+// or without the cluster's domain. Of name.namespace nobody can tell whether it is
+// a host of the internet, and name.namespace.svc.example.com is one.
+func (c Cluster) ServiceNamespace(rawURL, home string) (namespace string, ok bool) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
 		return "", false
 	}
-	labels := strings.Split(strings.TrimSuffix(u.Hostname(), "."), ".")
-	switch {
-	case len(labels) == 1 && labels[0] != "" && !strings.Contains(labels[0], ":"):
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	if host != "" && !strings.ContainsAny(host, ".:") {
 		return home, true
-	case len(labels) > 2 && labels[2] == "svc":
-		return labels[1], true
-	default:
+	}
+	service, ok := strings.CutSuffix(host, ".svc."+c.domain())
+	if !ok {
+		service, ok = strings.CutSuffix(host, ".svc")
+	}
+	name, namespace, both := strings.Cut(service, ".")
+	if !ok || !both || name == "" || len(validation.IsDNS1123Label(namespace)) > 0 {
 		return "", false
 	}
+	return namespace, true
 }
 
 // Port returns the TCP port of a URL: that of its scheme, http or https, unless
@@ -81,16 +87,16 @@ func Port(rawURL string) int32 {
 
 // checkEgress refuses destinations that declared egress could not let through:
 // a NetworkPolicy knows no host names.
-func checkEgress(s *v1alpha1.SecuredMCPServer) config.FieldErrors {
+func (c Cluster) checkEgress(s *v1alpha1.SecuredMCPServer) config.FieldErrors {
 	if s.Spec.Workload.Egress != v1alpha1.EgressDeclared {
 		return nil
 	}
 	var errs config.FieldErrors
 	for _, d := range Destinations(s) {
-		if _, inside := ServiceNamespace(d.URL, s.Namespace); !inside && !d.Outside {
+		if _, inside := c.ServiceNamespace(d.URL, s.Namespace); !inside && !d.Outside {
 			errs = append(errs, config.FieldError{Path: d.Path, Detail: fmt.Sprintf(
-				"%s is not a Service of the cluster, and spec.workload.egress is %s; want a host name.namespace.svc, or egress %s",
-				d.URL, v1alpha1.EgressDeclared, v1alpha1.EgressOpen)})
+				"%s is not a Service of the cluster, and spec.workload.egress is %s; want a host name.namespace.svc or name.namespace.svc.%s, or egress %s",
+				d.URL, v1alpha1.EgressDeclared, c.domain(), v1alpha1.EgressOpen)})
 		}
 	}
 	return errs

@@ -17,15 +17,20 @@ import (
 // A spec that cannot be served is a config.FieldErrors whose paths are those of
 // the manifest, in the order of the manifest: "spec.tools[1].inputSchema".
 func RuntimeConfig(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, error) {
-	c, errs := translate(s)
+	return Cluster{}.RuntimeConfig(s)
+}
+
+// RuntimeConfig is the function of this name for servers of this cluster.
+func (c Cluster) RuntimeConfig(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, error) {
+	out, errs := translate(s)
 	if len(errs) == 0 {
-		errs = append(check(c), checkEgress(s)...)
+		errs = append(check(out), c.checkEgress(s)...)
 	}
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	sortLists(c)
-	return c, nil
+	sortLists(out)
+	return out, nil
 }
 
 func translate(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, config.FieldErrors) {

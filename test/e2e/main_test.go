@@ -25,8 +25,10 @@ const (
 	issuerHost      = "issuer-e2e." + domain
 	issuerURL       = "https://" + issuerHost
 	sharedNamespace = "e2e-shared" // the issuer's Ingress, and the billing API
-	setupLimit      = 2 * time.Minute
-	othersLimit     = 10 * time.Minute
+	// monitoringNamespace may read the metrics of servers.
+	monitoringNamespace = "e2e-monitoring"
+	setupLimit          = 2 * time.Minute
+	othersLimit         = 10 * time.Minute
 )
 
 // env is what all tests share. The issuer runs in this process, so that tests
@@ -107,7 +109,7 @@ func loadImages(ctx context.Context, project cluster.Project) (cluster.Images, e
 }
 
 func installOperator(ctx context.Context, images cluster.Images) error {
-	manifest, err := fixture.Namespaces(cluster.OperatorNamespace, sharedNamespace)
+	manifest, err := fixture.Namespaces(cluster.OperatorNamespace, sharedNamespace, monitoringNamespace)
 	if err != nil {
 		return err
 	}
@@ -118,7 +120,8 @@ func installOperator(ctx context.Context, images cluster.Images) error {
 	if err != nil {
 		return err
 	}
-	if _, err := env.cluster.Helm(ctx, cluster.InstallArguments(images, digest)...); err != nil {
+	args := append(cluster.InstallArguments(images, digest), "--set", "monitoringNamespaces={"+monitoringNamespace+"}")
+	if _, err := env.cluster.Helm(ctx, args...); err != nil {
 		return err
 	}
 	return awaitRollout(ctx, cluster.OperatorKey)

@@ -42,14 +42,34 @@ func TestOnlyThoseGetInWhomThePolicyNames(t *testing.T) {
 		"another namespace at the admin port":      {stranger, nil, admin, "closed"},
 		"the operator's namespace, the admin port": {cluster.OperatorNamespace, nil, admin, "open"},
 		"the operator's namespace, public port":    {cluster.OperatorNamespace, nil, public, "closed"},
+		"a monitoring namespace, the admin port":   {monitoringNamespace, nil, admin, "open"},
+		"a monitoring namespace, the public port":  {monitoringNamespace, nil, public, "closed"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := dialFrom(t, test.namespace, test.labels, test.address); got != test.want {
-				t.Errorf("%s from %s is %s, want %s", test.address, test.namespace, got, test.want)
-			}
+			wantDial(t, test.namespace, test.labels, test.address, test.want)
 		})
+	}
+}
+
+// Without exposure.from everyone is a client, and nobody more than that.
+func TestThePublicPortIsOpenToAllUnlessThePolicySaysWhose(t *testing.T) {
+	t.Parallel()
+	s := newServer(t).start()
+	stranger := newNamespace(t)
+	enforceNetworkPolicies(t, s.namespace)
+	pod := s.pod()
+	for _, from := range []string{s.namespace, stranger} {
+		wantDial(t, from, nil, pod.Status.PodIP+":8080", "open")
+		wantDial(t, from, nil, pod.Status.PodIP+":9090", "closed")
+	}
+}
+
+func wantDial(t *testing.T, namespace string, labels map[string]string, address, want string) {
+	t.Helper()
+	if got := dialFrom(t, namespace, labels, address); got != want {
+		t.Errorf("%s from %s is %s, want %s", address, namespace, got, want)
 	}
 }
 

@@ -47,7 +47,7 @@ func TestChartRendersToTheseManifests(t *testing.T) {
 			"--set", "resources.limits.memory=1Gi,nodeSelector.disk=ssd,tolerations[0].operator=Exists,podLabels.team=platform,podAnnotations.note=x",
 			"--set", "serviceAccount.name=own,serviceAccount.annotations.role=y,affinity.nodeAffinity.x=y,topologySpreadConstraints[0].maxSkew=2"),
 		"namespaced": append(slices.Clone(withoutCRD), "--set", "namespaces={billing,shop}",
-			"--set", "watchLabelSelector=team in (a\\,b),allowedImagePrefixes={registry.example.com/mcp/},monitoringNamespaces={monitoring}",
+			"--set", "watchLabelSelector=team in (a\\,b),allowedImagePrefixes={registry.example.com/mcp/},monitoringNamespaces={monitoring},clusterDomain=k8s.example,dnsNamespaces={kube-system}",
 			"--set-json", `allowedHosts={"billing":["mcp.example.com","*.billing.example.com"],"*":[]}`,
 			"--set-json", `allowedIngressAnnotations=["nginx.ingress.kubernetes.io/*","example.com/team"]`, "--set-json", `allowedPodAnnotations=[]`, "--set-json", `allowedPodLabels=["*"]`),
 		"one-replica": append(slices.Clone(withoutCRD), "--set", "replicas=1,leaderElection.enabled=false,rbac.aggregate=false"),

@@ -95,6 +95,14 @@ func TestNetworkPolicyOfWhatIsDeclared(t *testing.T) {
 	compare(t, "networkpolicy-declared", desired.NetworkPolicy(s, platform))
 }
 
+func TestDNSIsThatOfTheCluster(t *testing.T) {
+	s := sample(t)
+	s.Spec.Workload.Egress = v1alpha1.EgressDeclared
+	inside := platform
+	inside.DNSNamespaces = []string{"kube-system", "dns"}
+	compare(t, "networkpolicy-dns", desired.NetworkPolicy(s, inside))
+}
+
 // An operator outside of the cluster has no namespace to be let in from; a rule
 // without peers would let everyone in.
 func TestAdminPortIsClosedWhenNobodyMayAskIt(t *testing.T) {

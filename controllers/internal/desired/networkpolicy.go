@@ -33,7 +33,7 @@ func NetworkPolicy(s *v1alpha1.SecuredMCPServer, p Platform) *networkingv1ac.Net
 			WithFrom(admins...))
 	}
 	if s.Spec.Workload.Egress == v1alpha1.EgressDeclared {
-		spec.WithPolicyTypes(networkingv1.PolicyTypeEgress).WithEgress(egress(s)...)
+		spec.WithPolicyTypes(networkingv1.PolicyTypeEgress).WithEgress(egress(s, p)...)
 	}
 	return networkingv1ac.NetworkPolicy(s.Name, s.Namespace).
 		WithLabels(labels(s)).
@@ -44,13 +44,13 @@ func NetworkPolicy(s *v1alpha1.SecuredMCPServer, p Platform) *networkingv1ac.Net
 // egress is DNS, and what the spec names. Ports of Services are not those of the
 // pods behind them, which is where NetworkPolicies look, so a namespace is
 // allowed as a whole.
-func egress(s *v1alpha1.SecuredMCPServer) []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
+func egress(s *v1alpha1.SecuredMCPServer, p Platform) []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
 	rules := []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{
-		networkingv1ac.NetworkPolicyEgressRule().WithPorts(tcp(dnsPort), port53UDP()),
+		networkingv1ac.NetworkPolicyEgressRule().WithPorts(tcp(dnsPort), port53UDP()).WithTo(namespaces(p.DNSNamespaces)...),
 	}
 	var within []string
 	for _, target := range render.Destinations(s) {
-		if namespace, ok := render.ServiceNamespace(target.URL, s.Namespace); ok {
+		if namespace, ok := p.Cluster.ServiceNamespace(target.URL, s.Namespace); ok {
 			within = append(within, namespace)
 		} else {
 			rules = append(rules, networkingv1ac.NetworkPolicyEgressRule().WithPorts(tcp(render.Port(target.URL))))

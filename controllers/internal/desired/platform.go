@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/render"
 )
 
 // Platform is what the administrator of the cluster has decided for all servers.
@@ -15,6 +16,12 @@ type Platform struct {
 	OperatorNamespace string
 	// MonitoringNamespaces may read metrics from the admin ports.
 	MonitoringNamespaces []string
+	// Cluster says how names of Services end.
+	Cluster render.Cluster
+	// DNSNamespaces are where pods with declared egress may ask for names. Empty
+	// is any address at the port of DNS: who answers, and where, differs from
+	// cluster to cluster.
+	DNSNamespaces []string
 }
 
 // MinReplicas is the least number of pods that s asks for.

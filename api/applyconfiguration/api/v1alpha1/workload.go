@@ -28,7 +28,8 @@ type WorkloadApplyConfiguration struct {
 	ImagePullSecrets []v1.LocalObjectReference `json:"imagePullSecrets,omitempty"`
 	// egress is where the pods may connect to, in clusters that enforce NetworkPolicies: Open, anywhere; or Declared, only DNS, the issuer,
 	// and the namespaces of the upstreams, all of which must then be Services of the cluster, for example http://billing-api.billing.svc:8080.
-	// An issuer outside of the cluster is any address at its port, since NetworkPolicies know no host names. Default: Open.
+	// An issuer outside of the cluster is any address at its port, since NetworkPolicies know no host names, and DNS any address at port 53 unless the
+	// operator is told where it is. Default: Open.
 	Egress *apiv1alpha1.Egress `json:"egress,omitempty"`
 	// scheduling says on which nodes the pods may run. Default: any, spread over nodes where that is possible.
 	Scheduling *SchedulingApplyConfiguration `json:"scheduling,omitempty"`
