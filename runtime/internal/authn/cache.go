@@ -24,7 +24,7 @@ type cache struct {
 type cacheShard struct {
 	mu         sync.RWMutex
 	generation uint64
-	entries    map[digest]*Principal
+	entries    map[digest]packed
 }
 
 // get returns the principal of a token that was verified under the same
@@ -36,8 +36,8 @@ func (c *cache) get(d digest, generation uint64, now time.Time) *Principal {
 	if s.generation != generation {
 		return nil
 	}
-	if p := s.entries[d]; p != nil && now.Before(p.Expires) {
-		return p
+	if p, ok := s.entries[d]; ok && now.Before(p.expires()) {
+		return p.unpack()
 	}
 	return nil
 }
@@ -52,19 +52,19 @@ func (c *cache) put(d digest, generation uint64, p *Principal, now time.Time) {
 		return
 	}
 	if generation > s.generation || s.entries == nil {
-		s.generation, s.entries = generation, make(map[digest]*Principal)
+		s.generation, s.entries = generation, make(map[digest]packed)
 	}
 	if len(s.entries) >= cacheMaxEntries/cacheShards {
 		s.evict(now)
 	}
-	s.entries[d] = p
+	s.entries[d] = pack(p)
 }
 
 // evict makes room: expired entries go first, then some that the map's random
 // order picks, so that no choice of tokens can pin the cache.
 func (s *cacheShard) evict(now time.Time) {
 	for d, p := range s.entries {
-		if !now.Before(p.Expires) {
+		if !now.Before(p.expires()) {
 			delete(s.entries, d)
 		}
 	}

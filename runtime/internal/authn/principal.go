@@ -7,8 +7,8 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/policy"
 )
 
-// Principal is who a verified token speaks for. It is small on purpose: a
-// hundred thousand of them are kept at once.
+// Principal is who a verified token speaks for. Many are kept at once, packed: a
+// new field belongs into pack too.
 type Principal struct {
 	// Subject is the sub claim, or the client's id where there is no sub.
 	Subject string
