@@ -34,6 +34,7 @@ type builder struct {
 	issuers authn.Issuers
 	proofs  *replay.Memory // nil before the first configuration with DPoP
 	secrets *nonce.Secrets // nil before the first configuration with nonces
+	pace    *httpmw.Pace   // outlives configurations: a change must not let a flood in
 	closing sync.WaitGroup // what instances still do after they were closed
 }
 
@@ -91,7 +92,7 @@ func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance
 		return nil, err
 	}
 	log := audit.New(b.options.Logger, c.Resource, c.Issuer)
-	p.responder = newResponder(p.resource, p.policy, log, b.metrics)
+	p.responder = newResponder(p.resource, p.policy, log, b.metrics, b.pace)
 	server, err := tools.NewServer(tools.Config{
 		Runtime: c, Policy: p.policy, Builtins: b.options.Builtins, Audit: log,
 		Observer: b.metrics, Logger: b.options.Logger, Version: b.options.Version,
@@ -194,11 +195,12 @@ func (c *closers) close() {
 	}
 }
 
-func newResponder(resource *url.URL, pol *policy.Policy, log *audit.Log, counter httpmw.Counter) *httpmw.Responder {
+func newResponder(resource *url.URL, pol *policy.Policy, log *audit.Log, counter httpmw.Counter, pace *httpmw.Pace) *httpmw.Responder {
 	return &httpmw.Responder{
 		MetadataURL: resource.Scheme + "://" + resource.Host + metadataPrefix + resource.Path,
 		Audit:       log,
 		Counter:     counter,
+		Pace:        pace,
 		ScopeNames:  func(p *authn.Principal) []string { return pol.Scopes.Names(p.Scopes) },
 	}
 }

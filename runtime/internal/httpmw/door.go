@@ -24,12 +24,12 @@ func Authenticate(v authn.Authenticator, dpop *authn.DPoP, p *policy.Policy, r *
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			credentials, err := dpop.Credentials(req)
 			if err != nil {
-				r.Refuse(w, req, authRefusal(err, credentials, door))
+				r.RefuseStranger(w, req, authRefusal(err, credentials, door))
 				return
 			}
 			principal, err := v.Verify(req.Context(), credentials.Token)
 			if err != nil {
-				r.Refuse(w, req, authRefusal(err, credentials, door))
+				r.RefuseStranger(w, req, authRefusal(err, credentials, door))
 				return
 			}
 			nonce, err := dpop.Check(req, credentials, principal)

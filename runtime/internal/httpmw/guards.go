@@ -70,7 +70,7 @@ func AllowHost(resource *url.URL, r *Responder) func(http.Handler) http.Handler 
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			if hostPort(req.Host, resource.Scheme) != want {
-				r.Refuse(w, req, Refusal{Status: http.StatusForbidden, Error: "host_not_allowed", Reason: "bad_host"})
+				r.RefuseStranger(w, req, Refusal{Status: http.StatusForbidden, Error: "host_not_allowed", Reason: "bad_host"})
 				return
 			}
 			next.ServeHTTP(w, req)

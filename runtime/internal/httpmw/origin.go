@@ -30,7 +30,7 @@ func AllowOrigin(resource *url.URL, allowed []string, r *Responder) func(http.Ha
 				return
 			}
 			if len(sent) > 1 || !origins[normalOrigin(sent[0])] {
-				r.Refuse(w, req, Refusal{Status: http.StatusForbidden, Error: "origin_not_allowed", Reason: "bad_origin"})
+				r.RefuseStranger(w, req, Refusal{Status: http.StatusForbidden, Error: "origin_not_allowed", Reason: "bad_origin"})
 				return
 			}
 			if isPreflight(req) {

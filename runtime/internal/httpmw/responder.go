@@ -56,6 +56,8 @@ type Responder struct {
 	DPoP    *DPoPChallenge
 	Audit   *audit.Log
 	Counter Counter
+	// Pace delays refusals of strangers; nil delays none.
+	Pace *Pace
 	// ScopeNames turns a caller's scopes into names for the audit.
 	ScopeNames func(*authn.Principal) []string
 }
@@ -82,6 +84,12 @@ func (r *Responder) Refuse(w http.ResponseWriter, req *http.Request, f Refusal) 
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(f.Status)
 	_ = json.NewEncoder(w).Encode(map[string]string{"error": f.bodyError()})
+}
+
+// RefuseStranger refuses a request whose caller is not known, when it is its turn.
+func (r *Responder) RefuseStranger(w http.ResponseWriter, req *http.Request, f Refusal) {
+	r.Pace.wait(req.Context())
+	r.Refuse(w, req, f)
 }
 
 // answered counts the request by its answer, and notes that on its span. The
