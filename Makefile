@@ -26,7 +26,7 @@ LDFLAGS := -s -w -buildid= -X main.version=$(VERSION)
 
 K8S := $(CURDIR)/bin/k8s
 TOOLS := $(CURDIR)/bin/tools
-MODULES := . hack/tools hack/cluster hack/certmanager
+MODULES := . hack/tools hack/cluster hack/certmanager hack/crds
 
 ##@ Everyday
 

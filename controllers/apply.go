@@ -25,6 +25,10 @@ const refusedPeriod = time.Minute
 func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 	for i := range s.children {
 		c := &s.children[i]
+		if c.missing != "" {
+			s.missing[c.kind] = c.missing
+			continue
+		}
 		err := r.settle(ctx, s, c)
 		switch {
 		case err == nil:

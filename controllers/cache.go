@@ -3,11 +3,7 @@ package controllers
 import (
 	"slices"
 
-	appsv1 "k8s.io/api/apps/v1"
-	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
-	networkingv1 "k8s.io/api/networking/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -21,19 +17,13 @@ import (
 // cluster, and of that only what the reconciler reads.
 func CacheOptions() cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{desired.LabelManagedBy: desired.ManagedBy})
-	child := cache.ByObject{Label: ours, Transform: trimChild}
 	return cache.Options{
+		// Every kind of child, those included that the cluster may not have yet.
+		DefaultLabelSelector: ours,
+		DefaultTransform:     trimChild,
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.SecuredMCPServer{}:             {Transform: cache.TransformStripManagedFields()},
-			&corev1.ServiceAccount{}:                 child,
-			&corev1.ConfigMap{}:                      child,
-			&corev1.Service{}:                        child,
-			&appsv1.Deployment{}:                     child,
-			&networkingv1.Ingress{}:                  child,
-			&networkingv1.NetworkPolicy{}:            child,
-			&policyv1.PodDisruptionBudget{}:          child,
-			&autoscalingv2.HorizontalPodAutoscaler{}: child,
-			&corev1.Pod{}:                            {Label: ours, Transform: trimPod},
+			&v1alpha1.SecuredMCPServer{}: {Label: labels.Everything(), Transform: cache.TransformStripManagedFields()},
+			&corev1.Pod{}:                {Transform: trimPod},
 		},
 	}
 }
@@ -52,8 +42,9 @@ func Select(o cache.Options, selector labels.Selector) {
 
 // ClientOptions has reads wait until the cache has what the operator wrote
 // itself, so that no pass decides on a state that an earlier one has changed.
+// Children of optional kinds are unstructured, and cached like all others.
 func ClientOptions() client.Options {
-	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true)}}
+	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true), Unstructured: true}}
 }
 
 // trimChild drops the field ownership of others. Ours is how a pass knows

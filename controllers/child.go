@@ -49,6 +49,9 @@ type child struct {
 	current func() (bool, error)
 	// configuration is what to apply.
 	configuration func() runtime.ApplyConfiguration
+	// missing is why there cannot be an object of an optional kind, "" if there
+	// can.
+	missing string
 }
 
 // applyConfiguration is what the typed apply configurations have in common.
@@ -102,6 +105,7 @@ func (r *Reconciler) findChildren(ctx context.Context, server *v1alpha1.SecuredM
 		newChild(kindAutoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, desired.HorizontalPodAutoscaler(server), autoscalingv2ac.ExtractHorizontalPodAutoscaler),
 		newChild(kindIngress, &networkingv1.Ingress{}, desired.Ingress(server), networkingv1ac.ExtractIngress),
 	}
+	children = append(children, r.optionalChildren(server)...)
 	for i := range children {
 		if err := r.find(ctx, client.ObjectKeyFromObject(server), &children[i]); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", children[i].kind, err)
@@ -127,6 +131,9 @@ func leaveReplicas(server *v1alpha1.SecuredMCPServer, live *appsv1.Deployment, w
 // find reads the live object. The cache holds only objects with our label, so
 // before we create one the API server is asked whether a stranger has the name.
 func (r *Reconciler) find(ctx context.Context, key client.ObjectKey, c *child) error {
+	if c.missing != "" {
+		return nil
+	}
 	err := r.client.Get(ctx, key, c.live)
 	if apierrors.IsNotFound(err) && c.wanted {
 		err = r.live.Get(ctx, key, c.live)

@@ -14,3 +14,6 @@ func (r *Reconciler) LosePatience(server client.ObjectKey) {
 	defer r.patience.mu.Unlock()
 	r.patience.since[server] = time.Time{}
 }
+
+// LookEvery has a look for optional APIs every period, from its start on.
+func (a *APIs) LookEvery(period time.Duration) { a.period = period }

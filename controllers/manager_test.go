@@ -28,7 +28,7 @@ func runOperator(w *world) {
 		w.t.Fatal(err)
 	}
 	asker := controllers.NewAsker(mgr.GetClient(), w.network.client())
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, mgr.GetEventRecorder("test"), platform, controllers.Policy{})
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, newAPIs(w.t, mgr), mgr.GetEventRecorder("test"), platform, controllers.Policy{})
 	// Tests run several operators in one process, whose metrics then clash.
 	opts := controller.Options{SkipNameValidation: new(true), MaxConcurrentReconciles: 2}
 	if err := errors.Join(asker.SetupWithManager(mgr, opts), reconciler.SetupWithManager(mgr, opts)); err != nil {

@@ -2,19 +2,23 @@ package controllers_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers"
@@ -51,8 +55,9 @@ func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Pol
 	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
+	apis := newAPIs(t, mgr)
 	asker, told := controllers.NewAsker(mgr.GetClient(), network.client()), new(recorder)
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, told, platform, policy)
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, apis, told, platform, policy)
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
 	stop := sync.OnceFunc(func() {
@@ -65,7 +70,22 @@ func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Pol
 	if !mgr.GetCache().WaitForCacheSync(ctx) {
 		t.Fatal("the cache did not fill")
 	}
+	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
+	if err := errors.Join(apis.Start(ctx, queue), apis.WaitForSync(t.Context())); err != nil {
+		t.Fatal(err)
+	}
 	return &operator{cached: mgr.GetClient(), reconciler: reconciler, asker: asker, writes: counted, events: told, stop: stop}
+}
+
+// newAPIs looks more often than an operator does.
+func newAPIs(t testing.TB, mgr ctrl.Manager) *controllers.APIs {
+	t.Helper()
+	apis, err := controllers.NewAPIs(mgr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apis.LookEvery(50 * time.Millisecond)
+	return apis
 }
 
 func newManager(t testing.TB, cfg *rest.Config) ctrl.Manager {

@@ -30,6 +30,7 @@ type Reconciler struct {
 	// live reads past the cache, which holds only what the operator made.
 	live   client.Reader
 	asker  *Asker
+	apis   *APIs
 	events events.EventRecorder
 	// platform is what the cluster's administrator has decided for all servers.
 	platform Platform
@@ -44,9 +45,11 @@ type Platform = desired.Platform
 // NewReconciler returns a Reconciler that reads through c, whose cache
 // CacheOptions describes and whose index IndexClaims added, and through live,
 // which has no cache. What pods enforce it learns from asker, which is set up
-// beside it.
-func NewReconciler(c client.Client, live client.Reader, asker *Asker, recorder events.EventRecorder, platform Platform, policy Policy) *Reconciler {
-	return &Reconciler{client: client.WithFieldOwner(c, FieldOwner), live: live, asker: asker, events: recorder, platform: platform, policy: policy}
+// beside it, and which optional kinds there are from apis.
+func NewReconciler(c client.Client, live client.Reader, asker *Asker, apis *APIs, recorder events.EventRecorder, platform Platform, policy Policy) *Reconciler {
+	return &Reconciler{
+		client: client.WithFieldOwner(c, FieldOwner), live: live, asker: asker, apis: apis, events: recorder, platform: platform, policy: policy,
+	}
 }
 
 // SetupWithManager lists what wakes the reconciler.
@@ -66,6 +69,7 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, opts controller.Options)
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(serverOfPod), builder.WithPredicates(podChangedVisibly)).
 		Watches(&v1alpha1.SecuredMCPServer{}, rivals(r.client)).
 		WatchesRawSource(r.asker.news()).
+		WatchesRawSource(r.apis).
 		Complete(r)
 }
 

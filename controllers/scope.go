@@ -39,6 +39,8 @@ type scope struct {
 	children []child
 	// refused says by kind of child why the API server did not take it.
 	refused map[string]error
+	// missing says by kind of a wanted child why the cluster cannot have it.
+	missing map[string]string
 	// evictedBy is the older server to which evictedFrom belongs, the resource that
 	// this one served last. It is nil if there is none, or the spec is accepted.
 	evictedBy   *v1alpha1.SecuredMCPServer
@@ -61,7 +63,7 @@ type scope struct {
 }
 
 func newScope(server *v1alpha1.SecuredMCPServer) *scope {
-	s := &scope{server: server, status: *server.Status.DeepCopy(), refused: map[string]error{}, expected: map[string]time.Duration{}}
+	s := &scope{server: server, status: *server.Status.DeepCopy(), refused: map[string]error{}, missing: map[string]string{}, expected: map[string]time.Duration{}}
 	for _, condition := range conditionTypes {
 		if meta.FindStatusCondition(s.status.Conditions, condition) == nil {
 			s.unknown(condition, v1alpha1.ReasonReconciling, "not observed yet")

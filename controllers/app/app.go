@@ -92,7 +92,11 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	if err := asker.SetupWithManager(mgr, controllerOptions(o)); err != nil {
 		return nil, fmt.Errorf("setting up the questions to pods: %w", err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, mgr.GetEventRecorder(controllers.FieldOwner), platform(o), o.Policy)
+	apis, err := controllers.NewAPIs(mgr)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the optional APIs: %w", err)
+	}
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, apis, mgr.GetEventRecorder(controllers.FieldOwner), platform(o), o.Policy)
 	if err := reconciler.SetupWithManager(mgr, controllerOptions(o)); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
