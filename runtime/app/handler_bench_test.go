@@ -69,22 +69,28 @@ func BenchmarkHandler(b *testing.B) {
 	sdk := mcp.NewServer(&mcp.Implementation{Name: "bench", Version: "1"}, nil)
 	sdk.AddTool(&mcp.Tool{Name: "echo", InputSchema: schema}, benchEcho)
 	token := "Bearer " + issuer.Token(oauthtest.Claims{"scope": "call"})
-	for name, handler := range map[string]http.Handler{
-		"runtime": instance,
-		"go-sdk-no-auth": mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return sdk },
-			&mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true}),
+	bare := mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return sdk }, &mcp.StreamableHTTPOptions{Stateless: true, JSONResponse: true})
+	for _, bm := range []struct {
+		name    string
+		handler http.Handler
+		token   string
+		status  int
+	}{
+		{"runtime", instance, token, http.StatusOK},
+		{"go-sdk-no-auth", bare, token, http.StatusOK},
+		{"garbage-refused", instance, "Bearer garbage", http.StatusUnauthorized},
 	} {
-		b.Run(name, func(b *testing.B) {
+		b.Run(bm.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				req := httptest.NewRequest(http.MethodPost, resource, strings.NewReader(benchCall))
 				req.Header = http.Header{
-					"Authorization": {token}, "Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"},
+					"Authorization": {bm.token}, "Content-Type": {"application/json"}, "Accept": {"application/json, text/event-stream"},
 					"Mcp-Protocol-Version": {"2026-07-28"}, "Mcp-Method": {"tools/call"}, "Mcp-Name": {"echo"},
 				}
 				rec := httptest.NewRecorder()
-				handler.ServeHTTP(rec, req)
-				if rec.Code != http.StatusOK {
+				bm.handler.ServeHTTP(rec, req)
+				if rec.Code != bm.status {
 					b.Fatalf("status %d: %s", rec.Code, rec.Body)
 				}
 			}

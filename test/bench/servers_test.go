@@ -24,6 +24,8 @@ const (
 	serverRaw = "net-http"
 	// serverSDK is the MCP SDK's stateless handler with no authentication.
 	serverSDK = "go-sdk-no-auth"
+	// serverTuned is the same with the runtime's settings of the garbage collector.
+	serverTuned = "go-sdk-tuned"
 	// serverRuntime is the runtime, with all that stands in front of a tool.
 	serverRuntime = "runtime"
 )
@@ -40,7 +42,10 @@ func serve(name, issuer string) error {
 	if name == serverRuntime {
 		return serveOurs(ctx, issuer)
 	}
-	handlers := map[string]http.Handler{serverRaw: rawHandler(), serverSDK: sdkHandler()}
+	if name == serverTuned {
+		defer app.TuneGC()()
+	}
+	handlers := map[string]http.Handler{serverRaw: rawHandler(), serverSDK: sdkHandler(), serverTuned: sdkHandler()}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err

@@ -16,13 +16,14 @@ const (
 )
 
 // BenchmarkToolsCall compares an authenticated tools/call of the runtime, the
-// token remembered, with the bare SDK handler and with net/http. The servers
-// take turns on one processor, the load is on another, and each figure is the
-// median of seven rounds.
+// token remembered, with the bare SDK handler, as it is and with the runtime's
+// settings of the garbage collector, and with net/http. The servers take turns on
+// one processor, the load is on another, and each figure is the median of seven
+// rounds.
 func BenchmarkToolsCall(b *testing.B) {
 	issuer := oauthtest.New(b, oauthtest.WithAudience(resource))
 	token := issuer.Token(oauthtest.Claims{"scope": "call"})
-	names := []string{serverRaw, serverSDK, serverRuntime}
+	names := []string{serverRaw, serverSDK, serverTuned, serverRuntime}
 	raw := request(token)
 	servers := map[string]*process{}
 	for _, name := range names {
@@ -47,8 +48,10 @@ func BenchmarkToolsCall(b *testing.B) {
 		b.ReportMetric(median(cpu[name]), name+"-cpu-us/req")
 		b.ReportMetric(median(rate[name]), name+"-req/s")
 	}
-	b.ReportMetric(median(ratios(cpu[serverRuntime], cpu[serverSDK])), "cpu-ratio-to-go-sdk")
-	b.ReportMetric(median(ratios(rate[serverRuntime], rate[serverSDK])), "throughput-ratio-to-go-sdk")
+	for _, name := range []string{serverSDK, serverTuned} {
+		b.ReportMetric(median(ratios(cpu[serverRuntime], cpu[name])), "cpu-ratio-to-"+name)
+		b.ReportMetric(median(ratios(rate[serverRuntime], rate[name])), "throughput-ratio-to-"+name)
+	}
 	b.ReportMetric(float64(issuer.Count(oauthtest.EndpointJWKS)), "key-fetches")
 }
 

@@ -43,24 +43,37 @@ func (r *Responder) setChallenges(ctx context.Context, h http.Header, f Refusal)
 // values need no escaping: scope names and canonical URIs have neither quotes nor
 // backslashes.
 func (r *Responder) challenge(f Refusal, withError bool, algorithms []string) string {
-	var params []string
-	add := func(name, value string) {
-		if value != "" {
-			params = append(params, name+`="`+value+`"`)
+	var b strings.Builder
+	b.Grow(256)
+	add := func(name string, words ...string) {
+		if len(words) == 0 || words[0] == "" {
+			return
 		}
+		if b.Len() > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString(name)
+		b.WriteString(`="`)
+		for i, word := range words {
+			if i > 0 {
+				b.WriteByte(' ')
+			}
+			b.WriteString(word)
+		}
+		b.WriteByte('"')
 	}
 	if withError {
 		add("error", f.Error)
 		add("error_description", descriptions[f.Error])
 	}
-	add("algs", strings.Join(algorithms, " "))
-	add("scope", strings.Join(f.Scopes, " "))
+	add("algs", algorithms...)
+	add("scope", f.Scopes...)
 	if a := f.Authentication; a != nil { // RFC 9470 section 3
-		add("acr_values", strings.Join(a.ACRValues, " "))
+		add("acr_values", a.ACRValues...)
 		if a.MaxAge > 0 {
 			add("max_age", strconv.Itoa(int(a.MaxAge.Seconds())))
 		}
 	}
 	add("resource_metadata", r.MetadataURL)
-	return strings.Join(params, ", ")
+	return b.String()
 }
