@@ -19,7 +19,8 @@ type Workload struct {
 	// +optional
 	Autoscaling *Autoscaling `json:"autoscaling,omitempty"`
 
-	// resources are the compute resources of one pod. Default: requests of 10m cpu and 32Mi memory and a memory limit of 128Mi, each unless given.
+	// resources are the compute resources of one pod. Default: requests of 10m cpu, with autoscaling 100m, and 32Mi memory,
+	// and a memory limit of 128Mi, each unless given.
 	// +optional
 	Resources Resources `json:"resources,omitzero"`
 

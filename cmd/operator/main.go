@@ -42,6 +42,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	flags.StringVar(&o.RuntimeImage, "runtime-image", app.DefaultRuntimeRepository+":"+version, "`image` of servers that name none")
 	flags.BoolVar(&o.LeaderElect, "leader-elect", true, "have at most one of several replicas act")
+	flags.StringVar(&o.LeaderElectionName, "leader-elect-name", app.DefaultLeaderElectionName, "`name` of the Lease; operators that share a namespace need different ones")
 	flags.StringVar(&o.LeaderElectionNamespace, "leader-elect-namespace", "", "`namespace` of the Lease (default: the namespace of the pod)")
 	flags.StringVar(&o.HealthProbeBindAddress, "health-probe-bind-address", app.DefaultHealthProbeBindAddress, "`address` of /healthz and /readyz; 0 is off")
 	flags.StringVar(&o.MetricsBindAddress, "metrics-bind-address", app.DefaultMetricsBindAddress, "`address` of /metrics, over TLS and with the API server's authentication and authorization; 0 is off")

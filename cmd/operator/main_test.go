@@ -22,7 +22,7 @@ func TestHelpNamesEveryFlagAndIsNoError(t *testing.T) {
 	if err := run(t.Context(), []string{"--help"}, io.Discard, &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"runtime-image", "leader-elect", "health-probe-bind-address", "metrics-bind-address", "max-concurrent-reconciles", "log-level", "log-format", "operator-namespace", "cluster-domain", "dns-namespaces", "monitoring-namespaces", "namespaces", "watch-label-selector", "allowed-hosts", "allowed-image-prefixes", "allowed-ingress-annotations", "allowed-pod-annotations", "allowed-pod-labels", "kubeconfig", "version"} {
+	for _, name := range []string{"runtime-image", "leader-elect", "leader-elect-name", "health-probe-bind-address", "metrics-bind-address", "max-concurrent-reconciles", "log-level", "log-format", "operator-namespace", "cluster-domain", "dns-namespaces", "monitoring-namespaces", "namespaces", "watch-label-selector", "allowed-hosts", "allowed-image-prefixes", "allowed-ingress-annotations", "allowed-pod-annotations", "allowed-pod-labels", "kubeconfig", "version"} {
 		if !strings.Contains(out.String(), "  -"+name) {
 			t.Errorf("no flag %s in:\n%s", name, out.String())
 		}
@@ -49,6 +49,7 @@ func TestBadFlagsAreRefusedWithWhatIsAllowed(t *testing.T) {
 		"an annotation of no name":    {[]string{"--allowed-pod-annotations=example.com/"}, `--allowed-pod-annotations "example.com/": want a name`},
 		"a label with a value":        {[]string{"--allowed-pod-labels=example.com/team=a"}, `--allowed-pod-labels "example.com/team=a": want a name`},
 		"a domain that is none":       {[]string{"--cluster-domain=.local"}, "--cluster-domain \".local\": want a domain"},
+		"a Lease that cannot be":      {[]string{"--leader-elect-name=Mine"}, `--leader-elect-name "Mine": want a name of a Lease`},
 		"a namespace that is none":    {[]string{"--namespaces=a,b_c"}, `--namespaces "b_c": want names of namespaces`},
 		"a selector that is none":     {[]string{"--watch-label-selector=a in"}, "want a label selector"},
 		"a health probe without port": {[]string{"--health-probe-bind-address=8081"}, "want HOST:PORT"},

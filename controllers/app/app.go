@@ -77,7 +77,7 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 		HealthProbeBindAddress:        o.HealthProbeBindAddress,
 		Metrics:                       metrics(o.MetricsBindAddress),
 		LeaderElection:                o.LeaderElect,
-		LeaderElectionID:              LeaderElectionID,
+		LeaderElectionID:              o.leaderElectionName(),
 		LeaderElectionNamespace:       o.LeaderElectionNamespace,
 		LeaderElectionReleaseOnCancel: true, // the process ends right after
 		GracefulShutdownTimeout:       new(shutdownTimeout),

@@ -24,11 +24,10 @@ const (
 	// DefaultRuntimeRepository is the runtime image without its tag, which is
 	// the operator's own version.
 	DefaultRuntimeRepository = "ghcr.io/securedmcp/runtime"
+	// DefaultLeaderElectionName is that of an operator which has the cluster, or
+	// its namespace at least, for itself.
+	DefaultLeaderElectionName = "securedmcp-operator"
 )
-
-// LeaderElectionID is the name of the Lease that the replicas of the operator
-// compete for, in the operator's namespace.
-const LeaderElectionID = "operator.securedmcp.dev"
 
 // Options are what a person decides about an operator.
 type Options struct {
@@ -36,6 +35,10 @@ type Options struct {
 	RuntimeImage string
 	// LeaderElect has at most one of several replicas act at any time.
 	LeaderElect bool
+	// LeaderElectionName is the Lease that the replicas compete for. Operators
+	// that share a namespace need different ones, or all but one of them wait.
+	// Empty is DefaultLeaderElectionName.
+	LeaderElectionName string
 	// LeaderElectionNamespace holds the Lease. Empty is the namespace of the
 	// pod that this runs in; outside of a pod it is required.
 	LeaderElectionNamespace string
@@ -78,6 +81,9 @@ func (o *Options) Validate() error {
 	if o.MaxConcurrentReconciles < 1 {
 		errs = append(errs, fmt.Errorf("--max-concurrent-reconciles %d: want 1 or more", o.MaxConcurrentReconciles))
 	}
+	if name := o.leaderElectionName(); len(validation.IsDNS1123Subdomain(name)) > 0 {
+		errs = append(errs, fmt.Errorf("--leader-elect-name %q: want a name of a Lease, for example %s", name, DefaultLeaderElectionName))
+	}
 	errs = append(errs, o.checkScope()...)
 	errs = append(errs, o.checkPolicy()...)
 	errs = append(errs, checkAddress("--health-probe-bind-address", o.HealthProbeBindAddress), checkAddress("--metrics-bind-address", o.MetricsBindAddress))
@@ -85,6 +91,10 @@ func (o *Options) Validate() error {
 		errs = append(errs, errors.New("no logger"))
 	}
 	return errors.Join(errs...)
+}
+
+func (o *Options) leaderElectionName() string {
+	return cmp.Or(o.LeaderElectionName, DefaultLeaderElectionName)
 }
 
 func (o *Options) checkScope() []error {

@@ -24,7 +24,7 @@ func TestAHostThatIsBoundedCannotBeTakenByAnnotation(t *testing.T) {
 	createNamespace(t, admin, "bounded")
 	values := []string{"--set", "fullnameOverride=bounded,namespaces={bounded}", "--set-json", `allowedHosts={"bounded":["mine.example.com"]}`}
 	install(t, admin, values...)
-	runProgram(t, "bounded", values...)
+	runProgram(t, buildProgram(t), "bounded", values...)
 
 	s := sample(t)
 	s.Namespace, s.Spec.Resource = "bounded", "https://mine.example.com/tools"
@@ -45,8 +45,7 @@ func TestAHostThatIsBoundedCannotBeTakenByAnnotation(t *testing.T) {
 	}
 }
 
-// runProgram runs cmd/operator as the chart's ServiceAccount until the test ends.
-func runProgram(t *testing.T, account string, values ...string) {
+func buildProgram(t *testing.T) string {
 	t.Helper()
 	root, err := kubetest.Root()
 	must(t, err)
@@ -56,6 +55,12 @@ func runProgram(t *testing.T, account string, values ...string) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
+	return program
+}
+
+// runProgram runs cmd/operator as the chart's ServiceAccount until the test ends.
+func runProgram(t *testing.T, program, account string, values ...string) {
+	t.Helper()
 	var d appsv1.Deployment
 	must(t, runtime.DefaultUnstructuredConverter.FromUnstructured(only(t, helm(t, slices.Concat(withoutCRD, values)...), "Deployment").Object, &d))
 	args := append(d.Spec.Template.Spec.Containers[0].Args,

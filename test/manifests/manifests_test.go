@@ -42,7 +42,7 @@ func TestChartRendersToTheseManifests(t *testing.T) {
 	values := map[string][]string{
 		"defaults": withoutCRD,
 		"everything": append(slices.Clone(withoutCRD),
-			"--set", "metrics.enabled=true,metrics.port=9443,replicas=3,image.tag=1.2.3,image.pullPolicy=Always,log.level=DEBUG,log.format=text",
+			"--set", "metrics.enabled=true,metrics.port=9443,replicas=3,image.tag=1.2.3,image.digest=sha256:"+strings.Repeat("0a", 32)+",image.pullPolicy=Always,log.level=DEBUG,log.format=text",
 			"--set", "imagePullSecrets[0].name=pull,priorityClassName=system-cluster-critical,maxConcurrentReconciles=8",
 			"--set", "resources.limits.memory=1Gi,nodeSelector.disk=ssd,tolerations[0].operator=Exists,podLabels.team=platform,podAnnotations.note=x",
 			"--set", "serviceAccount.name=own,serviceAccount.annotations.role=y,affinity.nodeAffinity.x=y,topologySpreadConstraints[0].maxSkew=2"),
@@ -80,6 +80,7 @@ func TestChartRefusesNonsense(t *testing.T) {
 		"a value that does not exist":       {"replica=3", "additional properties 'replica' not allowed"},
 		"a log level that does not exist":   {"log.level=loud", "/log/level"},
 		"an image with its tag":             {"image.repository=ghcr.io/x:1", "/image/repository"},
+		"a digest that is cut short":        {"image.digest=sha256:0a", "/image/digest"},
 		"metrics on the port of the probes": {"metrics.port=8081", "/metrics/port"},
 		"no memory limit":                   {"resources.limits.memory=null", "/resources/limits"},
 		"a memory limit in bytes":           {"resources.limits.memory=1000000000", "/resources/limits/memory"},

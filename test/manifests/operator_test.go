@@ -53,7 +53,7 @@ func TestOperatorAsTheChartInstallsIt(t *testing.T) {
 		t.Errorf("the operator was refused something:\n%s", log)
 	}
 	var lease coordinationv1.Lease
-	must(t, admin.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: app.LeaderElectionID}, &lease))
+	must(t, admin.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: app.DefaultLeaderElectionName}, &lease))
 	if holder := lease.Spec.HolderIdentity; holder != nil && *holder != "" {
 		t.Errorf("the Lease is still held by %s: the next leader has to wait", *holder)
 	}
@@ -157,7 +157,7 @@ func startOperator(t *testing.T, account string, namespaces []string) *runningOp
 	}
 	go func() {
 		o.done <- app.Run(ctx, cfg, app.Options{
-			RuntimeImage: "ghcr.io/securedmcp/runtime:test", LeaderElect: true, LeaderElectionNamespace: namespace,
+			RuntimeImage: "ghcr.io/securedmcp/runtime:test", LeaderElect: true, LeaderElectionName: account, LeaderElectionNamespace: namespace,
 			HealthProbeBindAddress: o.probes, MetricsBindAddress: o.metricsAt, MaxConcurrentReconciles: 2, Namespaces: namespaces,
 			Logger: slog.New(slog.NewJSONHandler(&o.log, nil)),
 		})

@@ -109,7 +109,7 @@ func pod(s *v1alpha1.SecuredMCPServer, p Platform) *corev1ac.PodSpecApplyConfigu
 
 func container(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.ContainerApplyConfiguration {
 	workload := &s.Spec.Workload
-	needs := requirements(workload.Resources)
+	needs := requirements(workload)
 	public := publicPort(s)
 	c := corev1ac.Container().
 		WithName(ContainerName).

@@ -243,6 +243,22 @@ func TestResourceDefaultsGiveWayToWhatIsGiven(t *testing.T) {
 	}
 }
 
+// Usage is measured against the request: 70 percent of 10m are a few calls a
+// second.
+func TestAutoscaledPodsRequestMore(t *testing.T) {
+	for limit, want := range map[string]string{"": "100m", "50m": "50m"} {
+		s := sample(t)
+		s.Spec.Workload.Replicas, s.Spec.Workload.Autoscaling = nil, &v1alpha1.Autoscaling{MaxReplicas: 8}
+		if limit != "" {
+			s.Spec.Workload.Resources.Limits = map[string]resource.Quantity{"cpu": resource.MustParse(limit)}
+		}
+		requests := *desired.Deployment(s, platform).Spec.Template.Spec.Containers[0].Resources.Requests
+		if got := requests[corev1.ResourceCPU]; got.String() != want {
+			t.Errorf("with a limit of %q the request is %s, want %s", limit, got.String(), want)
+		}
+	}
+}
+
 func quantities(list corev1.ResourceList) string {
 	out := ""
 	for _, name := range []corev1.ResourceName{corev1.ResourceCPU, corev1.ResourceMemory} {

@@ -11,20 +11,26 @@ import (
 )
 
 const (
-	defaultCPURequest    = "10m"
-	defaultMemoryRequest = "32Mi"
-	defaultMemoryLimit   = "128Mi"
+	defaultCPURequest = "10m"
+	// autoscalingCPURequest is what a share of which is worth another pod: of the
+	// default, 70 percent are a handful of calls a second.
+	autoscalingCPURequest = "100m"
+	defaultMemoryRequest  = "32Mi"
+	defaultMemoryLimit    = "128Mi"
 
 	// goMemoryPercent of the memory limit is for the Go runtime; the rest is
 	// for what the kernel accounts to the container beside it.
 	goMemoryPercent = 90
 )
 
-// requirements fills in what r leaves open. A default gives way to what is
+// requirements fills in what w leaves open. A default gives way to what is
 // given: it is never a request above a limit.
-func requirements(r v1alpha1.Resources) *corev1ac.ResourceRequirementsApplyConfiguration {
-	requests, limits := resourceList(r.Requests), resourceList(r.Limits)
+func requirements(w *v1alpha1.Workload) *corev1ac.ResourceRequirementsApplyConfiguration {
+	requests, limits := resourceList(w.Resources.Requests), resourceList(w.Resources.Limits)
 	cpu := resource.MustParse(defaultCPURequest)
+	if w.Autoscaling != nil {
+		cpu = resource.MustParse(autoscalingCPURequest)
+	}
 	if limit, ok := limits[corev1.ResourceCPU]; ok && cpu.Cmp(limit) > 0 {
 		cpu = limit
 	}

@@ -18,7 +18,8 @@ type WorkloadApplyConfiguration struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 	// autoscaling leaves the number of pods to a HorizontalPodAutoscaler. Default: none, there are always as many as replicas says.
 	Autoscaling *AutoscalingApplyConfiguration `json:"autoscaling,omitempty"`
-	// resources are the compute resources of one pod. Default: requests of 10m cpu and 32Mi memory and a memory limit of 128Mi, each unless given.
+	// resources are the compute resources of one pod. Default: requests of 10m cpu, with autoscaling 100m, and 32Mi memory,
+	// and a memory limit of 128Mi, each unless given.
 	Resources *ResourcesApplyConfiguration `json:"resources,omitempty"`
 	// image is the runtime image, for one's own build with builtin tools. Default: the runtime image of the operator's version.
 	Image *string `json:"image,omitempty"`

@@ -1,0 +1,66 @@
+package manifests_test
+
+import (
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// Two releases in one namespace, each with a selector of its own, both act, and a
+// server that neither selects is left as it is.
+func TestTwoReleasesShareACluster(t *testing.T) {
+	admin := newAdmin(t)
+	createNamespace(t, admin, "shared")
+	program := buildProgram(t)
+	for _, team := range []string{"red", "blue"} {
+		values := []string{"--set", "fullnameOverride=" + team + ",namespaces={shared},rbac.aggregate=false,watchLabelSelector=team=" + team}
+		install(t, admin, values...)
+		runProgram(t, program, team, values...)
+	}
+	create := func(name, team string) *v1alpha1.SecuredMCPServer {
+		s := sample(t)
+		s.Name, s.Namespace, s.Labels = name, "shared", map[string]string{"team": team}
+		s.Spec.Resource = "https://shared.example.com/" + name
+		must(t, admin.Create(t.Context(), s))
+		return s
+	}
+	starts := func(s *v1alpha1.SecuredMCPServer) {
+		wait(t, s.Name+" is worked on", func() bool { return ready(t, admin, s) == "False Progressing" })
+	}
+	red, blue := create("a-red", "red"), create("a-blue", "blue")
+	starts(red)
+	starts(blue)
+
+	service := &corev1.Service{}
+	service.Name, service.Namespace = red.Name, red.Namespace
+	label(t, admin, red, "")
+	red.Spec.Title = "nobody's"
+	must(t, admin.Update(t.Context(), red))
+	must(t, admin.Delete(t.Context(), service))
+	starts(create("later-red", "red")) // its operator has seen what came before
+	must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(red), red))
+	if red.Status.ObservedGeneration == red.Generation {
+		t.Error("the server that nobody selects was looked at")
+	}
+	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(red), service); client.IgnoreNotFound(err) != nil || err == nil {
+		t.Errorf("its Service was put back: %v", err)
+	}
+	must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(red), &appsv1.Deployment{}))
+
+	label(t, admin, red, "blue")
+	wait(t, "the other operator takes it over", func() bool {
+		return admin.Get(t.Context(), client.ObjectKeyFromObject(red), service) == nil
+	})
+}
+
+// label gives s to a team, "" for none.
+func label(t *testing.T, admin client.Client, s *v1alpha1.SecuredMCPServer, team string) {
+	t.Helper()
+	must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(s), s))
+	s.Labels = map[string]string{"team": team}
+	must(t, admin.Update(t.Context(), s))
+}
