@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that are missing: apt.sh PACKAGE...
+# Installs the Debian packages that are missing, without starting their services: apt.sh PACKAGE...
 set -euo pipefail
 
 missing=()
@@ -14,5 +14,12 @@ if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
 fi
 echo "installing Debian packages: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
+# Tests and the local cluster start nginx, Redis and the like themselves.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+	trap 'rm -f "$policy"' EXIT
+	printf '#!/bin/sh\nexit 101\n' >"$policy"
+	chmod +x "$policy"
+fi
 apt-get -o DPkg::Lock::Timeout=300 -q update >/dev/null
 apt-get -o DPkg::Lock::Timeout=300 -q install --yes --no-install-recommends "${missing[@]}" >/dev/null

@@ -9,8 +9,8 @@ say() { printf '\n-- %s\n' "$*"; }
 
 # The tests of the command paste the lines that it prints into a shell.
 hack/apt.sh curl
-# The shared rate limit is tested on a real Redis.
-hack/apt.sh redis-server
+# The shared rate limit is tested on a real Redis, and what the local Ingress writes on a real nginx.
+hack/apt.sh redis-server nginx
 
 say "tests of the operator, the runtime and the command line"
 hack/progress.sh "compiling and testing" go test "$@" ./...

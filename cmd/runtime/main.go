@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -40,7 +41,10 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	flags.StringVar(&o.TLS.CertFile, "tls-cert-file", "", "PEM `file` of the certificate that the public listener serves TLS with; read again when it changes")
 	flags.StringVar(&o.TLS.KeyFile, "tls-key-file", "", "PEM `file` of the certificate's key")
 	showVersion := flags.Bool("version", false, "print the version and exit")
-	if err := flags.Parse(args); err != nil {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil // the flags are on stderr
+	case err != nil:
 		return err
 	}
 	if *showVersion {

@@ -58,6 +58,7 @@ func newRoot(s streams) (*cobra.Command, *bool) {
 	started := new(bool)
 	root := &cobra.Command{
 		Use:               "securedmcp",
+		Version:           version,
 		Short:             "Render and serve SecuredMCPServer manifests without a cluster",
 		SilenceErrors:     true,
 		SilenceUsage:      true,
@@ -67,6 +68,7 @@ func newRoot(s streams) (*cobra.Command, *bool) {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.AddCommand(newRender(s), newServe(s), newDevIssuer(s), newVersion(s))
 	return root, started
 }

@@ -26,6 +26,7 @@ type runner struct {
 	issuer *issuer
 	source manifest.Source // as last looked at
 	served *rendering
+	failed string // why the manifest could not be read when it was last looked at
 }
 
 // Run serves until ctx ends. It returns manifest.Problems when the manifest is
@@ -143,16 +144,27 @@ func (s *runner) follow(ctx context.Context) error {
 // update puts an edited manifest in force, or says why it is not.
 func (s *runner) update(ctx context.Context) {
 	src, err := manifest.Read(s.File, s.Stdin)
-	if err == nil && bytes.Equal(src.Raw, s.source.Raw) {
+	if !s.changed(src, err) {
 		return
 	}
-	s.source = src
 	if err == nil {
 		err = s.put(ctx, src)
 	}
 	if err != nil && ctx.Err() == nil {
 		fmt.Fprintf(s.Stderr, "%v\nstill serving revision %s\n", err, s.served.revision)
 	}
+}
+
+// changed tells whether there is something to do or to say: what else happens in
+// the directory of the file, a log that grows for one, says nothing new.
+func (s *runner) changed(src manifest.Source, err error) bool {
+	failed := ""
+	if err != nil {
+		failed = err.Error()
+	}
+	same := failed == s.failed && bytes.Equal(src.Raw, s.source.Raw)
+	s.source, s.failed = src, failed
+	return !same
 }
 
 func (s *runner) put(ctx context.Context, src manifest.Source) error {
