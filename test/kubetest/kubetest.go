@@ -61,6 +61,18 @@ func Config(t testing.TB) *rest.Config {
 }
 
 func start() (*envtest.Environment, error) {
+	env, err := environment()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := env.Start(); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting the API server: %w", err), env.Stop())
+	}
+	return env, nil
+}
+
+// environment is an API server and etcd that have not started.
+func environment() (*envtest.Environment, error) {
 	root, err := Root()
 	if err != nil {
 		return nil, err
@@ -74,9 +86,8 @@ func start() (*envtest.Environment, error) {
 		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
 		ErrorIfCRDPathMissing: true,
 	}
-	if _, err := env.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting the API server: %w", err), env.Stop())
-	}
+	// The default has room for 254 Services.
+	env.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
 	return env, nil
 }
 
