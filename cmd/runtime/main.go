@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	"time"
 
 	"github.com/securedmcp/operator/runtime/app"
 )
@@ -36,7 +35,7 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	flags.StringVar(&o.ConfigFile, "config", "", "`file` with the RuntimeConfig to enforce; its changes are followed (required)")
 	flags.StringVar(&o.Listen, "listen", app.DefaultListen, "`address` of the public listener: the MCP endpoint and its metadata")
 	flags.StringVar(&o.AdminListen, "admin-listen", app.DefaultAdminListen, "`address` of the admin listener: /healthz /readyz /metrics /configz")
-	flags.DurationVar(&o.DrainDelay, "drain-delay", 3*time.Second, "how long requests are still taken after SIGTERM, while readiness is off and proxies notice")
+	flags.DurationVar(&o.DrainDelay, "drain-delay", app.DefaultDrainDelay, "how long requests are still taken after SIGTERM, while readiness is off and proxies notice; 0 is not at all")
 	flags.DurationVar(&o.DrainTimeout, "drain-timeout", app.DefaultDrainTimeout, "how long requests may take to end after SIGTERM")
 	flags.StringVar(&o.TLS.CertFile, "tls-cert-file", "", "PEM `file` of the certificate that the public listener serves TLS with; read again when it changes")
 	flags.StringVar(&o.TLS.KeyFile, "tls-key-file", "", "PEM `file` of the certificate's key")
@@ -53,6 +52,9 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	if flags.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; see --help", flags.Arg(0))
+	}
+	if o.DrainDelay == 0 {
+		o.DrainDelay = -1 // of the library, 0 is the default
 	}
 	o.Logger = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: o.Level}))
 	return app.Run(ctx, o)

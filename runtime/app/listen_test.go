@@ -109,7 +109,7 @@ func TestStoppingEndsStreams(t *testing.T) {
 	defer stop()
 	r := runtimetest.StartRaw(t, raw, func(*app.Options) {})
 	r.WaitRevision(config.Revision(raw))
-	server, err := app.Start(ctx, app.Options{ConfigFile: writeTemp(t, raw), Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0"})
+	server, err := app.Start(ctx, app.Options{ConfigFile: writeTemp(t, raw), Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", DrainDelay: -1})
 	must(t, err)
 	f := fixture{Runtime: runtimetest.Attach(t, server, runtimetest.Resource), issuer: issuer}
 	f.WaitRevision(config.Revision(raw))

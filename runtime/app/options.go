@@ -13,6 +13,7 @@ import (
 const (
 	DefaultListen       = ":8080"
 	DefaultAdminListen  = ":9090"
+	DefaultDrainDelay   = 3 * time.Second
 	DefaultDrainTimeout = 20 * time.Second
 )
 
@@ -31,7 +32,7 @@ type Options struct {
 	TLS TLS
 	// DrainDelay is how long requests are still taken once the runtime is told to
 	// stop and is no longer ready: those who send them here need a moment to
-	// notice. Default 0.
+	// notice. Default 3 seconds; a negative one is none.
 	DrainDelay time.Duration
 	// DrainTimeout is how long requests may take to end once the runtime is
 	// told to stop. Default 20 seconds.
@@ -86,6 +87,7 @@ func (o *Options) complete() error {
 	if o.AdminListen == "" {
 		o.AdminListen = DefaultAdminListen
 	}
+	o.DrainDelay = cmp.Or(o.DrainDelay, DefaultDrainDelay)
 	if o.DrainTimeout == 0 {
 		o.DrainTimeout = DefaultDrainTimeout
 	}

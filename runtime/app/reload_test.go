@@ -151,7 +151,7 @@ func TestStoppingLetsRequestsEnd(t *testing.T) {
 	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
 	raw := mustEncode(t, runtimetest.Billing(issuer.Issuer(), api.URL))
 	ctx, stop := context.WithCancel(t.Context())
-	server, err := app.Start(ctx, app.Options{ConfigFile: writeTemp(t, raw), Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
+	server, err := app.Start(ctx, app.Options{ConfigFile: writeTemp(t, raw), Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", DrainDelay: -1, Logger: slog.New(slog.DiscardHandler)})
 	must(t, err)
 	r := runtimetest.Attach(t, server, runtimetest.Resource)
 	r.WaitRevision(config.Revision(raw))

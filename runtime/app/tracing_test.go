@@ -269,7 +269,7 @@ func TestSpansAreSentBeforeTheRuntimeStops(t *testing.T) {
 	raw := mustEncode(t, c)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	server, err := app.Start(ctx, app.Options{ConfigFile: writeTemp(t, raw), Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0"})
+	server, err := app.Start(ctx, app.Options{ConfigFile: writeTemp(t, raw), Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", DrainDelay: -1})
 	must(t, err)
 	f := fixture{Runtime: runtimetest.Attach(t, server, runtimetest.Resource), issuer: issuer}
 	f.WaitRevision(config.Revision(raw))

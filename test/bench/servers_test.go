@@ -105,7 +105,7 @@ func serveOurs(ctx context.Context, issuer string) error {
 	defer log.Close()
 	defer app.TuneGC()()
 	server, err := app.Start(ctx, app.Options{
-		ConfigFile: file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
+		ConfigFile: file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", DrainDelay: -1,
 		Logger: slog.New(slog.NewJSONHandler(log, nil)), Builtins: map[string]mcp.ToolHandler{"echo": echo},
 	})
 	if err != nil {

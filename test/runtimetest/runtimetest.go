@@ -53,7 +53,7 @@ func StartRaw(t testing.TB, raw []byte, change ...func(*app.Options)) *Runtime {
 	writeFile(t, r.file, raw)
 	o := app.Options{
 		ConfigFile: r.file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
-		Logger: slog.New(slog.NewJSONHandler(r.logs, nil)), Version: "test",
+		Logger: slog.New(slog.NewJSONHandler(r.logs, nil)), Version: "test", DrainDelay: -1,
 	}
 	for _, f := range change {
 		f(&o)

@@ -37,8 +37,12 @@ const (
 	configDir    = "/etc/securedmcp/config"
 	volumeConfig = "config"
 
-	// gracePeriodSeconds is more than the runtime needs to drain.
-	gracePeriodSeconds = 30
+	// gracePeriodSeconds is more than the runtime needs to drain: it takes requests
+	// for drainDelaySeconds more, until whoever sends them has noticed that it is
+	// not ready, and gives those that it has drainTimeoutSeconds to end.
+	gracePeriodSeconds  = 30
+	drainDelaySeconds   = 3
+	drainTimeoutSeconds = 20
 	// revisionHistory is enough to roll back by hand; the default of 10 is ten
 	// ReplicaSets for every server.
 	revisionHistory = 3
@@ -117,7 +121,9 @@ func container(s *v1alpha1.SecuredMCPServer, defaultImage string) *corev1ac.Cont
 		WithArgs(
 			"--config", configDir+"/"+ConfigKey,
 			"--listen", ":"+strconv.Itoa(int(public.container)),
-			"--admin-listen", ":"+strconv.Itoa(adminPort)).
+			"--admin-listen", ":"+strconv.Itoa(adminPort),
+			"--drain-delay", strconv.Itoa(drainDelaySeconds)+"s",
+			"--drain-timeout", strconv.Itoa(drainTimeoutSeconds)+"s").
 		WithArgs(tlsArgs(s)...).
 		WithEnv(corev1ac.EnvVar().WithName("GOMEMLIMIT").WithValue(goMemoryLimit(needs))).
 		WithPorts(port(public.name, public.container), port(portAdmin, adminPort)).

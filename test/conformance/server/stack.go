@@ -102,7 +102,7 @@ func startRuntime(ctx context.Context, group *errgroup.Group, resource, issuer s
 	}
 	server, err := app.Start(ctx, app.Options{
 		ConfigFile: c.path, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
-		Builtins: handlers(c), Logger: logger, Version: "conformance",
+		Builtins: handlers(c), Logger: logger, Version: "conformance", DrainDelay: -1,
 	})
 	if err != nil {
 		return nil, err

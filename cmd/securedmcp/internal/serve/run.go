@@ -111,7 +111,7 @@ func (s *runner) run(ctx context.Context) error {
 	tls, level := s.served.tls, new(slog.LevelVar)
 	group.Go(func() error {
 		return app.Run(ctx, app.Options{
-			ConfigFile: s.config, Listen: s.Listen, AdminListen: s.AdminListen, TLS: tls, Version: s.Version,
+			ConfigFile: s.config, Listen: s.Listen, AdminListen: s.AdminListen, TLS: tls, Version: s.Version, DrainDelay: -1,
 			Logger: slog.New(slog.NewTextHandler(s.Stderr, &slog.HandlerOptions{Level: level})), Level: level,
 		})
 	})
