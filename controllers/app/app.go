@@ -100,6 +100,9 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	if err := reconciler.SetupWithManager(mgr, controllerOptions(o)); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
+	if err := mgr.Add(&history{api: mgr.GetAPIReader(), namespace: firstOf(o.Namespaces), logger: o.Logger}); err != nil {
+		return nil, fmt.Errorf("setting up the watch over the history: %w", err)
+	}
 	return mgr, addProbes(mgr)
 }
 
@@ -127,6 +130,14 @@ func platform(o Options) controllers.Platform {
 		Cluster:              render.Cluster{Domain: o.ClusterDomain},
 		DNSNamespaces:        o.DNSNamespaces,
 	}
+}
+
+// firstOf is one of the namespaces that the operator has rights in, "" for all.
+func firstOf(namespaces []string) string {
+	if len(namespaces) == 0 {
+		return ""
+	}
+	return namespaces[0]
 }
 
 // podNamespace is the namespace of the pod that this runs in, if it does.
