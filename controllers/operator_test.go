@@ -32,6 +32,7 @@ type operator struct {
 	reconciler *controllers.Reconciler
 	asker      *controllers.Asker
 	writes     *writes
+	faults     *faults
 	events     *recorder
 	stop       func()
 }
@@ -47,9 +48,10 @@ var platform = controllers.Platform{RuntimeImage: runtimeImage, OperatorNamespac
 
 func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Policy) *operator {
 	t.Helper()
-	counted := new(writes)
+	counted, faults := new(writes), new(faults)
 	cfg := kubetest.Config(t)
 	cfg.Wrap(counted.count)
+	cfg.Wrap(faults.inject) // what goes wrong on the way is not counted
 	mgr := newManager(t, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
@@ -74,7 +76,7 @@ func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Pol
 	if err := errors.Join(apis.Start(ctx, queue), apis.WaitForSync(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	return &operator{cached: mgr.GetClient(), reconciler: reconciler, asker: asker, writes: counted, events: told, stop: stop}
+	return &operator{cached: mgr.GetClient(), reconciler: reconciler, asker: asker, writes: counted, faults: faults, events: told, stop: stop}
 }
 
 // newAPIs looks more often than an operator does.
