@@ -5,7 +5,12 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
 )
 
 const revisionAnnotation = "securedmcp.dev/config-revision"
@@ -29,9 +34,7 @@ func TestConfigChangeIsAnnouncedToPodsAndRestartsNone(t *testing.T) {
 	w.wantWrites("PATCH configmaps/a", "PATCH pods/a-1", "PATCH pods/a-2", "PATCH pods/a-3", "PATCH securedmcpservers/a/status")
 	for _, p := range []*corev1.Pod{one, two} {
 		w.read(p)
-		if got := p.Annotations[revisionAnnotation]; got != s.Status.Revision {
-			t.Errorf("pod %s is told of revision %q, want %q", p.Name, got, s.Status.Revision)
-		}
+		w.wantTold(s, p)
 	}
 	w.read(d)
 	if d.Generation != generation {
@@ -49,18 +52,65 @@ func TestPodsWithoutKubeletAreNotAnnotated(t *testing.T) {
 	unscheduled := w.podTemplate(s, "unscheduled")
 	unscheduled.Spec.NodeName = ""
 	w.create(unscheduled)
-	ending := w.podTemplate(s, "ending")
-	ending.Finalizers = []string{"example.com/keep"}
-	w.create(ending)
-	if err := w.person.Delete(t.Context(), ending); err != nil {
-		t.Fatal(err)
-	}
-	w.read(ending)
-	w.seen(ending)
 	stranger := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "stranger", Namespace: s.Namespace}, Spec: w.podTemplate(s, "x").Spec}
 	w.create(stranger)
 
 	w.settle(s)
 	w.wantWrites()
-	w.update(ending, func() { ending.Finalizers = nil })
+}
+
+// wantTold states that p was told of what the ConfigMap has.
+func (w *world) wantTold(s *v1alpha1.SecuredMCPServer, p *corev1.Pod) {
+	w.t.Helper()
+	cm := named(s, &corev1.ConfigMap{})
+	w.read(cm)
+	if got, want := p.Annotations[revisionAnnotation], s.Status.Revision+"-"+cm.ResourceVersion; got != want {
+		w.t.Errorf("pod %s is told of %q, want %q", p.Name, got, want)
+	}
+}
+
+// The pods may have read what somebody wrote into the ConfigMap by hand, though
+// its revision is again the one that they were told of.
+func TestAHealedConfigMapIsAnnouncedAnew(t *testing.T) {
+	w := newWorld(t)
+	s, one, _ := w.withPods()
+	cm := named(s, &corev1.ConfigMap{})
+	w.update(cm, func() { cm.Data["config.json"] = "{}" })
+	one.hold("0000")
+	w.settle(s)
+	w.wantWrites("PATCH configmaps/a", "PATCH pods/a-1", "PATCH pods/a-2", "PATCH securedmcpservers/a/status")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Propagating", "False Propagating")
+	one.say(w.obedient(s))
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
+}
+
+// An operator that lost the lease in the middle of a pass has read an older
+// ConfigMap than the one that is there.
+func TestAnOlderConfigMapIsNotAppliedOverANewerOne(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	w.update(s, func() { s.Spec.RequiredScopes = nil })
+	newer := w.writes.before("PATCH configmaps/a", func() {
+		cm := named(s, &corev1.ConfigMap{})
+		w.read(cm)
+		cm.Data["config.json"] = `{"title":"newer"}`
+		if err := client.WithFieldOwner(w.person, controllers.FieldOwner).Update(t.Context(), cm); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := w.attempt(s); !apierrors.IsConflict(err) {
+		t.Fatalf("error %v, want a conflict", err)
+	}
+	if !newer() {
+		t.Fatal("nothing was applied")
+	}
+	cm := named(s, &corev1.ConfigMap{})
+	w.read(cm)
+	if got := cm.Data["config.json"]; got != `{"title":"newer"}` {
+		t.Errorf("the ConfigMap has %s, want what the newer operator wrote", got)
+	}
 }

@@ -32,6 +32,8 @@ type answer struct {
 	// known is whether the pod was ever asked, fresh whether in this round.
 	known, fresh bool
 	said         said
+	// given is what the pod was given last.
+	given string
 	// attempts counts the answers of this round that were not what was wanted.
 	attempts int
 }
@@ -47,11 +49,15 @@ func (a *answers) of(p *corev1.Pod) (what said, fresh, known bool) {
 	return e.said, e.fresh, e.known
 }
 
-// outdate begins a new round: p is about to be given another configuration.
-func (a *answers) outdate(p *corev1.Pod) {
+// outdate begins a new round, unless it has begun: p is given something else.
+func (a *answers) outdate(p *corev1.Pod, given string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	e := a.entry(p)
+	if e.given == given {
+		return
+	}
+	e.given = given
 	e.round++
 	e.fresh, e.attempts = false, 0
 }

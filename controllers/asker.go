@@ -39,11 +39,15 @@ const (
 	lastPauseUnreachable = 5 * time.Minute
 	// restingPause is for pods that enforce what they are given.
 	restingPause = 5 * time.Minute
+	// endingPause is for pods that end and do not answer any more, endingSlack what
+	// a kubelet may take, beyond their time, to say that they have.
+	endingPause = 2 * time.Second
+	endingSlack = 10 * time.Second
 	// pauseJitter spreads the questions of pods that were first asked together.
 	pauseJitter = 0.3
 )
 
-// Asker asks every ready pod what it enforces, and wakes the Reconciler when
+// Asker asks every pod that takes requests what it enforces, and wakes the Reconciler when
 // there is something new. It is a controller of its own so that pods that do not
 // answer keep no server waiting.
 type Asker struct {
@@ -63,8 +67,8 @@ func NewAsker(c client.Reader, pods *http.Client) *Asker {
 // NewPodClient returns the HTTP client for questions to pods, bounded in time.
 func NewPodClient() *http.Client { return configz.NewHTTPClient() }
 
-// SetupWithManager has pods asked when they become ready, when they are given
-// another configuration, and now and then.
+// SetupWithManager has pods asked when they become ready or cease to be, when they
+// are given another configuration, and now and then.
 func (a *Asker) SetupWithManager(mgr ctrl.Manager, opts controller.Options) error {
 	opts.MaxConcurrentReconciles = questionsAtOnce
 	return ctrl.NewControllerManagedBy(mgr).
@@ -80,7 +84,7 @@ func (a *Asker) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 	if err := a.client.Get(ctx, req.NamespacedName, &p); client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, err
 	}
-	if !serves(&p) {
+	if !takesRequests(&p) || !isOfDeployment(&p) {
 		a.answers.forget(req.NamespacedName)
 		return reconcile.Result{}, nil
 	}
@@ -89,7 +93,10 @@ func (a *Asker) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 	if ctx.Err() != nil {
 		return reconcile.Result{}, nil // the operator ends
 	}
-	wanted := what.unreachable == "" && what.Refusal == "" && what.Revision == p.Annotations[desired.AnnotationConfigRevision]
+	if what.unreachable != "" && isEnding(&p) {
+		return reconcile.Result{RequeueAfter: endingPause}, nil
+	}
+	wanted := what.unreachable == "" && what.Refusal == "" && what.Revision == announcedRevision(&p)
 	news, attempts := a.answers.record(&p, round, what, wanted)
 	if wake := a.wake.Load(); news && wake != nil {
 		for _, server := range serverOfPod(ctx, &p) {
@@ -121,6 +128,13 @@ func adminAddress(p *corev1.Pod) string {
 	return net.JoinHostPort(p.Status.PodIP, strconv.Itoa(desired.AdminPort))
 }
 
+// isEnding tells whether p is being deleted and has time left. It takes its
+// listener along before anybody says that its runtime has ended, so silence is no
+// news then. After that time it is: the node may be cut off, and p serve on.
+func isEnding(p *corev1.Pod) bool {
+	return !p.DeletionTimestamp.IsZero() && time.Now().Before(p.DeletionTimestamp.Add(endingSlack))
+}
+
 // pause is how long to wait after so many answers in a row that were not what
 // was wanted.
 func pause(attempts int, unreachable bool) time.Duration {
@@ -143,27 +157,15 @@ func (a *Asker) news() source.Source {
 	})
 }
 
-// serves tells whether p gets requests: it is ready and not on its way out.
-func serves(p *corev1.Pod) bool {
-	return p.UID != "" && p.DeletionTimestamp.IsZero() && p.Status.PodIP != "" && isReady(p)
-}
-
-func isReady(p *corev1.Pod) bool {
-	for _, c := range p.Status.Conditions {
-		if c.Type == corev1.PodReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
-}
-
 // podIsAskedAnew lets those changes through after which the last answer may not
 // hold.
 var podIsAskedAnew = predicate.Funcs{
 	UpdateFunc: func(e event.UpdateEvent) bool {
 		before, now := e.ObjectOld.(*corev1.Pod), e.ObjectNew.(*corev1.Pod)
 		return before.UID != now.UID ||
-			serves(before) != serves(now) ||
+			takesRequests(before) != takesRequests(now) ||
+			isReady(before) != isReady(now) ||
+			before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() ||
 			before.Status.PodIP != now.Status.PodIP ||
 			before.Annotations[desired.AnnotationConfigRevision] != now.Annotations[desired.AnnotationConfigRevision]
 	},

@@ -37,6 +37,12 @@ const (
 	kindAutoscaler     = "HorizontalPodAutoscaler"
 )
 
+// fenced are the kinds that are applied only to the version that was read. An
+// operator that lost the lease in the middle of a pass, and does not know, must
+// not bring back the policy of before. Others write to the other kinds now and
+// then, and what an old operator does to those the new one undoes.
+var fenced = map[string]bool{kindConfigMap: true}
+
 // child is one object of a server: as it is, and as it should be.
 type child struct {
 	kind string
@@ -59,6 +65,7 @@ type applyConfiguration[A any] interface {
 	comparable
 	runtime.ApplyConfiguration
 	WithUID(types.UID) A
+	WithResourceVersion(string) A
 }
 
 func (c *child) exists() bool { return c.live.GetUID() != "" }
@@ -84,6 +91,9 @@ func newChild[O client.Object, A applyConfiguration[A]](kind string, live O, wan
 		configuration: func() runtime.ApplyConfiguration {
 			if uid := live.GetUID(); uid != "" {
 				want.WithUID(uid)
+				if fenced[kind] {
+					want.WithResourceVersion(live.GetResourceVersion())
+				}
 			}
 			return want
 		},

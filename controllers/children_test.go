@@ -66,6 +66,35 @@ func TestTheAutoscalerDecidesTheReplicas(t *testing.T) {
 	}
 }
 
+// Kubernetes leaves a Deployment alone that is scaled to 0, its autoscaler or not.
+func TestAnAutoscalerTakesOverFromZeroReplicas(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Replicas = new(int32(0))
+	w.create(s)
+	w.settle(s)
+	w.update(s, func() {
+		s.Spec.Workload.Replicas, s.Spec.Workload.Autoscaling = nil, &v1alpha1.Autoscaling{MinReplicas: 3, MaxReplicas: 9}
+	})
+	w.settle(s)
+	d := named(s, &appsv1.Deployment{})
+	w.read(d)
+	if got := *d.Spec.Replicas; got != 3 {
+		t.Errorf("%d replicas, want the autoscaler's least, 3", got)
+	}
+}
+
+func TestAnAutoscaledServerHasADisruptionBudget(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Replicas, s.Spec.Workload.Autoscaling = nil, &v1alpha1.Autoscaling{MinReplicas: 1, MaxReplicas: 9}
+	w.create(s)
+	w.settle(s)
+	if !w.exists(named(s, &policyv1.PodDisruptionBudget{})) {
+		t.Error("nine pods may run, and all may be evicted at once")
+	}
+}
+
 func TestASinglePodHasNoDisruptionBudget(t *testing.T) {
 	w := newWorld(t)
 	s := w.server("a")
@@ -79,7 +108,7 @@ func TestASinglePodHasNoDisruptionBudget(t *testing.T) {
 	w.update(s, func() { s.Spec.Workload.Replicas = new(int32(1)) })
 	w.settle(s)
 	if w.exists(budget) {
-		t.Error("one replica has a budget, which would keep it on its node")
+		t.Error("one replica has a budget, which says nothing")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -53,12 +54,12 @@ func TestEnforcedIsWhatEveryReadyPodSays(t *testing.T) {
 		enforcing       int32
 		condition, says string
 	}{
-		"all enforce it":          {func(*fakeRuntime, string) {}, 2, "True Enforced", "2 of 2 ready replicas enforce revision NEW"},
-		"one has the one before":  {(*fakeRuntime).hold, 1, "False Propagating", "1 of 2 ready replicas enforce revision NEW: pod a-2 enforces revision OLD"},
-		"one has none":            {func(r *fakeRuntime, _ string) { r.hold("") }, 1, "False Propagating", "1 of 2 ready replicas enforce revision NEW: pod a-2 enforces revision none"},
-		"one refuses it":          {func(r *fakeRuntime, old string) { r.refuse(old, refusal) }, 1, "False ConfigRefused", "1 of 2 ready replicas enforce revision NEW: pod a-2 refuses what it is given: " + refusal},
-		"one hangs up":            {func(r *fakeRuntime, _ string) { r.say(nil) }, 1, "False PodUnreachable", "1 of 2 ready replicas enforce revision NEW: pod a-2 cannot be asked at ADDRESS: EOF"},
-		"one is not there at all": {func(r *fakeRuntime, _ string) { r.Close() }, 1, "False PodUnreachable", "1 of 2 ready replicas enforce revision NEW: pod a-2 cannot be asked at ADDRESS: connect: connection refused"},
+		"all enforce it":          {func(*fakeRuntime, string) {}, 2, "True Enforced", "2 of 2 serving replicas enforce revision NEW"},
+		"one has the one before":  {(*fakeRuntime).hold, 1, "False Propagating", "1 of 2 serving replicas enforce revision NEW: pod a-2 enforces revision OLD"},
+		"one has none":            {func(r *fakeRuntime, _ string) { r.hold("") }, 1, "False Propagating", "1 of 2 serving replicas enforce revision NEW: pod a-2 enforces revision none"},
+		"one refuses it":          {func(r *fakeRuntime, old string) { r.refuse(old, refusal) }, 1, "False ConfigRefused", "1 of 2 serving replicas enforce revision NEW: pod a-2 refuses what it is given: " + refusal},
+		"one hangs up":            {func(r *fakeRuntime, _ string) { r.say(nil) }, 1, "False PodUnreachable", "1 of 2 serving replicas enforce revision NEW: pod a-2 cannot be asked at ADDRESS: EOF"},
+		"one is not there at all": {func(r *fakeRuntime, _ string) { r.Close() }, 1, "False PodUnreachable", "1 of 2 serving replicas enforce revision NEW: pod a-2 cannot be asked at ADDRESS: connect: connection refused"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -91,40 +92,133 @@ func TestRefusalBesideTheRightRevisionIsNotEnforced(t *testing.T) {
 	one.refuse(s.Status.Revision, "the CA bundle has no PEM certificate")
 	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False ConfigRefused", "False ConfigRefused")
-	w.wantMessage(s, "Ready", "1 of 2 ready replicas enforce revision "+s.Status.Revision+": pod a-1 refuses what it is given: the CA bundle has no PEM certificate")
+	w.wantMessage(s, "Ready", "1 of 2 serving replicas enforce revision "+s.Status.Revision+": pod a-1 refuses what it is given: the CA bundle has no PEM certificate")
 }
 
-func TestOnlyPodsThatGetRequestsCount(t *testing.T) {
+// running is the status of a pod whose runtime runs; ready since it started or not
+// at all.
+func running(ip string, readySince time.Duration) corev1.PodStatus {
+	status, started := readyPod(ip), time.Now().Add(-time.Hour)
+	status.Conditions[0].LastTransitionTime = metav1.NewTime(started.Add(readySince))
+	status.ContainerStatuses = []corev1.ContainerStatus{{
+		Name: "runtime", Image: "x", ImageID: "x", Ready: true,
+		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(started)}},
+	}}
+	return status
+}
+
+// Whoever has a connection to a pod keeps it when the pod is deleted, fails its
+// probe, or disappears with its node from everybody else's sight.
+func TestPodsCountUntilTheirRuntimeHasEnded(t *testing.T) {
+	unready := func(status *corev1.PodStatus) { status.Conditions[0].Status = corev1.ConditionFalse }
+	tests := map[string]struct {
+		status func(*corev1.PodStatus)
+		ends   bool
+		counts bool
+	}{
+		"ready":                            {func(*corev1.PodStatus) {}, false, true},
+		"being deleted":                    {func(*corev1.PodStatus) {}, true, true},
+		"being deleted, and unready by it": {func(s *corev1.PodStatus) { unready(s); s.ContainerStatuses[0].Ready = false }, true, true},
+		"on a node that is cut off":        {unready, false, true},
+		"unready by its own account": {func(s *corev1.PodStatus) {
+			unready(s)
+			s.ContainerStatuses[0].Ready = false
+		}, false, true},
+		"never ready": {func(s *corev1.PodStatus) {
+			unready(s)
+			s.ContainerStatuses[0].Ready = false
+			s.Conditions[0].LastTransitionTime = metav1.NewTime(s.ContainerStatuses[0].State.Running.StartedAt.Add(-time.Second))
+		}, false, false},
+		"ended": {func(s *corev1.PodStatus) {
+			unready(s)
+			s.ContainerStatuses[0].Ready = false
+			s.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ContainerID: "x"}}
+		}, true, false},
+		"of a failed pod": {func(s *corev1.PodStatus) { s.Phase = corev1.PodFailed }, false, false},
+	}
 	w := newWorld(t)
 	s, _, _ := w.withPods()
-	_, unready := w.runningPod(s, "unready")
-	pod := &corev1.Pod{}
-	pod.Name, pod.Namespace = "a-unready", s.Namespace
-	w.updateStatus(pod, func() { pod.Status.Conditions[0].Status = corev1.ConditionFalse })
-	unready.hold("0000")
-	ending, endingRuntime := w.runningPod(s, "ending")
-	endingRuntime.hold("0000")
-	w.update(ending, func() { ending.Finalizers = []string{"example.com/keep"} })
-	if err := w.person.Delete(t.Context(), ending); err != nil {
-		t.Fatal(err)
+	n := 0
+	for name, test := range tests {
+		n++
+		suffix := fmt.Sprint("x", n)
+		t.Run(name, func(t *testing.T) {
+			w := w.in(t)
+			p, r := w.runningPod(s, suffix)
+			status := running(p.Status.PodIP, time.Second)
+			status.Phase = corev1.PodRunning
+			test.status(&status)
+			w.updateStatus(p, func() { p.Status = status })
+			w.settle(s)
+			if test.ends {
+				w.ends(p)
+			}
+			r.hold("0000")
+			w.update(s, func() { s.Spec.Title = name })
+			w.settle(s)
+			w.settle(s)
+			if test.counts {
+				w.wantReplicas(s, 2, 3, 2)
+				w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Propagating", "False Propagating")
+			} else {
+				w.wantReplicas(s, 2, 2, 2)
+				w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+			}
+			w.read(p)
+			if test.counts {
+				w.wantTold(s, p)
+			}
+			w.update(p, func() { p.Finalizers = nil })
+			if w.exists(p) {
+				w.delete(p)
+			}
+		})
 	}
-	w.read(ending)
-	w.seen(ending)
+}
 
+func TestPodsOfAnOlderReplicaSetCount(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	old, r := w.runningPod(s, "old")
+	r.hold("0000")
+	w.update(old, func() { ofReplicaSet(s, old, "before") })
+	w.settle(s)
+	w.wantReplicas(s, 2, 3, 2)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Propagating", "False Propagating")
+}
+
+// A pod that ends takes its listener along before anybody says that it has ended.
+func TestSilenceOfAPodThatEndsIsNoNews(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	p, r := w.runningPod(s, "3")
+	w.settle(s)
+	w.ends(p)
+	r.Close()
+	for range 3 {
+		if again := w.ask(s)["a-3"]; again > 2*time.Second {
+			t.Errorf("asks again after %s, want soon: it may have ended", again)
+		}
+		w.settlePass(s)
+	}
+	w.wantReplicas(s, 2, 3, 3)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+}
+
+// Whoever may create pods can put one behind the Service. It may even say that it
+// enforces what it should.
+func TestAPodThatIsNotOfTheDeploymentIsReported(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	p, _ := w.runningPod(s, "foreign")
+	w.update(p, func() { p.OwnerReferences = nil })
 	w.settle(s)
 	w.wantReplicas(s, 2, 2, 2)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False ForeignPod", "False ForeignPod")
+	w.wantMessage(s, "Ready", "pod a-foreign has the labels of this server's pods and is not of its Deployment: it gets requests, and nobody knows what it enforces")
+	w.delete(p)
+	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
-
-	t.Run("of an older ReplicaSet too", func(t *testing.T) {
-		w := w.in(t)
-		old, r := w.runningPod(s, "old")
-		r.hold("0000")
-		w.update(old, func() { old.Labels["pod-template-hash"] = "before" })
-		w.settle(s)
-		w.wantReplicas(s, 2, 3, 2)
-		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Propagating", "False Propagating")
-	})
-	w.update(ending, func() { ending.Finalizers = nil })
 }
 
 func TestAddressThatIsNoPodsIsNotAsked(t *testing.T) {
@@ -251,7 +345,7 @@ func TestAnswerOfAnEarlierTimeIsNotBelieved(t *testing.T) {
 		t.Fatalf("revision %s, want %s again", s.Status.Revision, first)
 	}
 	w.wantReplicas(s, 2, 2, 0)
-	w.wantMessage(s, "Enforced", "0 of 2 ready replicas enforce revision "+first+": pod a-1 has not been asked since it was given that; pod a-2 has not been asked since it was given that")
+	w.wantMessage(s, "Enforced", "0 of 2 serving replicas enforce revision "+first+": pod a-1 has not been asked since it was given that; pod a-2 has not been asked since it was given that")
 	w.settle(s)
 	w.wantReplicas(s, 2, 2, 2)
 }
@@ -271,7 +365,7 @@ func TestRestartedOperatorWritesNothingUntilItHasAsked(t *testing.T) {
 		w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
 		w.settlePass(s)
 		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "Unknown NotAsked", "Unknown NotAsked")
-		w.wantMessage(s, "Enforced", "0 of 2 ready replicas enforce revision "+s.Status.Revision+": pod a-1 has not been asked yet; pod a-2 has not been asked yet")
+		w.wantMessage(s, "Enforced", "0 of 2 serving replicas enforce revision "+s.Status.Revision+": pod a-1 has not been asked yet; pod a-2 has not been asked yet")
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -119,7 +120,7 @@ func (w *world) wantWhole(s *v1alpha1.SecuredMCPServer) {
 		w.t.Fatal(err)
 	}
 	for _, p := range pods.Items {
-		if p.Annotations[revisionAnnotation] != s.Status.Revision {
+		if !strings.HasPrefix(p.Annotations[revisionAnnotation], s.Status.Revision+"-") {
 			w.t.Errorf("pod %s was told of revision %q, want %s", p.Name, p.Annotations[revisionAnnotation], s.Status.Revision)
 		}
 	}

@@ -2,11 +2,15 @@ package controllers_test
 
 import (
 	"cmp"
+	"context"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -69,7 +73,38 @@ func (w *world) podTemplate(s *v1alpha1.SecuredMCPServer, suffix string) *corev1
 		Spec:       d.Spec.Template.Spec,
 	}
 	p.Spec.NodeName = "node"
+	ofReplicaSet(s, p, "newest")
 	return p
+}
+
+// ofReplicaSet makes p a pod of one of the ReplicaSets of s, by the hash of its
+// template.
+func ofReplicaSet(s *v1alpha1.SecuredMCPServer, p *corev1.Pod, hash string) {
+	p.Labels["pod-template-hash"] = hash
+	p.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: "apps/v1", Kind: "ReplicaSet", Name: s.Name + "-" + hash, UID: types.UID(s.Name + hash), Controller: new(true),
+	}}
+}
+
+// ends has p deleted while its runtime still runs, as it does for as long as it
+// drains.
+func (w *world) ends(p *corev1.Pod) {
+	w.t.Helper()
+	w.update(p, func() { p.Finalizers = []string{"example.com/keep"} })
+	if err := w.person.Delete(w.t.Context(), p); err != nil {
+		w.t.Fatal(err)
+	}
+	w.read(p)
+	w.seen(p)
+	w.t.Cleanup(func() {
+		err := w.person.Get(context.Background(), client.ObjectKeyFromObject(p), p)
+		if p.Finalizers = nil; err == nil {
+			err = w.person.Update(context.Background(), p)
+		}
+		if client.IgnoreNotFound(err) != nil {
+			w.t.Error(err)
+		}
+	})
 }
 
 // pod creates a pod of s as a ReplicaSet, the scheduler and the kubelet would.

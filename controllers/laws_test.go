@@ -55,7 +55,7 @@ func checkLaws(t testing.TB, s *v1alpha1.SecuredMCPServer) {
 
 // otherPods are reasons why Enforced is not True though every pod of the server
 // enforces the revision.
-var otherPods = map[string]bool{v1alpha1.ReasonRollingOut: true, v1alpha1.ReasonPaused: true}
+var otherPods = map[string]bool{v1alpha1.ReasonRollingOut: true, v1alpha1.ReasonPaused: true, v1alpha1.ReasonForeignPod: true}
 
 // checkReplicas states what is true of the counts, and of Enforced with them.
 func checkReplicas(t testing.TB, s *v1alpha1.SecuredMCPServer) {

@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -87,7 +88,7 @@ func TestRunningOperatorFollowsEveryChange(t *testing.T) {
 		w.eventually("the pod is told of the new revision", func() bool {
 			w.read(s)
 			w.read(p)
-			return s.Status.Revision != before && p.Annotations[revisionAnnotation] == s.Status.Revision
+			return s.Status.Revision != before && strings.HasPrefix(p.Annotations[revisionAnnotation], s.Status.Revision+"-")
 		})
 	})
 	t.Run("of a pod", func(t *testing.T) {

@@ -121,6 +121,9 @@ type writes struct {
 	requests []string
 	// failing is a write that the API server cannot do at the moment.
 	failing string
+	// interrupted is a write before which something else happens, once.
+	interrupted string
+	interrupt   func()
 	// life ends at some write; nil is a long one.
 	life *life
 }
@@ -134,6 +137,7 @@ func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 		if r.Method != http.MethodGet {
 			parts := strings.Split(r.URL.Path, "/")
 			write := r.Method + " " + strings.Join(parts[slices.Index(parts, "namespaces")+2:], "/")
+			w.interruption(write)()
 			w.Lock()
 			defer w.Unlock()
 			w.requests = append(w.requests, write)
@@ -144,6 +148,29 @@ func (w *writes) count(next http.RoundTripper) http.RoundTripper {
 		}
 		return next.RoundTrip(r)
 	})
+}
+
+// before has something happen just before a write reaches the API server. It
+// returns whether it has.
+func (w *writes) before(write string, happens func()) (happened func() bool) {
+	w.Lock()
+	defer w.Unlock()
+	w.interrupted, w.interrupt = write, happens
+	return func() bool {
+		w.Lock()
+		defer w.Unlock()
+		return w.interrupted == ""
+	}
+}
+
+func (w *writes) interruption(write string) func() {
+	w.Lock()
+	defer w.Unlock()
+	if w.interrupted != write {
+		return func() {}
+	}
+	w.interrupted = ""
+	return w.interrupt
 }
 
 // kill has the operator die as l says.

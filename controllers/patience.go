@@ -12,9 +12,11 @@ const (
 	// fraction of a second: the pods to enforce an edit, the Deployment controller
 	// to see one.
 	propagationPatience = 3 * time.Second
-	// questionPatience is how long it waits for pods that have never been asked, for
-	// example because the operator has just started with a thousand servers.
+	// questionPatience is how long it waits for pods that have never been asked, in
+	// the startPeriod of an operator with perhaps a thousand servers. Later, a pod
+	// that nobody has asked is asked at once, or something is wrong.
 	questionPatience = 30 * time.Second
+	startPeriod      = time.Minute
 )
 
 // patience remembers since when the status of servers waits. The zero value is
@@ -45,4 +47,12 @@ func (p *patience) end(server client.ObjectKey) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.since, server)
+}
+
+// questionPatience is how long to wait for an answer of pods never asked.
+func (r *Reconciler) questionPatience() time.Duration {
+	if time.Since(r.started()) < startPeriod {
+		return questionPatience
+	}
+	return propagationPatience
 }

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -37,6 +38,8 @@ type Reconciler struct {
 	policy   Policy
 	// patience is since when the status of servers waits.
 	patience patience
+	// started is the time of the first pass.
+	started func() time.Time
 }
 
 // Platform is what the administrator of the cluster has decided for all servers.
@@ -49,6 +52,7 @@ type Platform = desired.Platform
 func NewReconciler(c client.Client, live client.Reader, asker *Asker, apis *APIs, recorder events.EventRecorder, platform Platform, policy Policy) *Reconciler {
 	return &Reconciler{
 		client: client.WithFieldOwner(c, FieldOwner), live: live, asker: asker, apis: apis, events: recorder, platform: platform, policy: policy,
+		started: sync.OnceValue(time.Now),
 	}
 }
 
@@ -83,6 +87,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		r.patience.end(req.NamespacedName)
 		return reconcile.Result{}, nil // owner references take the children along
 	}
+	r.started()
 	s := newScope(server)
 	if err := r.runPhases(ctx, s); err != nil {
 		s.stumble(err)

@@ -8,6 +8,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -47,8 +48,10 @@ type scope struct {
 	evictedFrom string
 	// objection is why the Ingress of what is served was withdrawn by policy.
 	objection *objection
-	// pods are the server's, by name.
-	pods []corev1.Pod
+	// pods are the server's, by name; foreignPods have its labels and are not.
+	pods, foreignPods []corev1.Pod
+	// untold are the pods that could not be told of their configuration, and why.
+	untold map[types.UID]error
 	// rollout is why not every pod is of the newest template, nil if every one is.
 	rollout *cause
 	// desiredReplicas is what the Deployment is asked for.
@@ -63,7 +66,10 @@ type scope struct {
 }
 
 func newScope(server *v1alpha1.SecuredMCPServer) *scope {
-	s := &scope{server: server, status: *server.Status.DeepCopy(), refused: map[string]error{}, missing: map[string]string{}, expected: map[string]time.Duration{}}
+	s := &scope{
+		server: server, status: *server.Status.DeepCopy(), refused: map[string]error{}, missing: map[string]string{},
+		expected: map[string]time.Duration{}, untold: map[types.UID]error{},
+	}
 	for _, condition := range conditionTypes {
 		if meta.FindStatusCondition(s.status.Conditions, condition) == nil {
 			s.unknown(condition, v1alpha1.ReasonReconciling, "not observed yet")

@@ -10,20 +10,22 @@ import (
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
 	"github.com/securedmcp/operator/controllers/render"
 )
 
 // observeServed reports what the pods are given, which after an edit that was
 // not accepted is not what the spec says.
 func (r *Reconciler) observeServed(ctx context.Context, s *scope) error {
-	raw, err := r.servedConfig(ctx, s.server)
+	cm, err := r.servedConfigMap(ctx, s.server)
 	if err != nil {
 		return fmt.Errorf("reading the served configuration: %w", err)
 	}
 	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL = "", "", ""
-	if raw == nil {
+	if cm == nil {
 		return nil
 	}
+	raw := []byte(cm.Data[desired.ConfigKey])
 	var served config.RuntimeConfig
 	if err := json.Unmarshal(raw, &served); err != nil {
 		return nil //nolint:nilerr // edited by hand and not healed yet: nothing can be said

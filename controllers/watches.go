@@ -74,7 +74,8 @@ var podChangedVisibly = predicate.Funcs{
 			before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() ||
 			!equality.Semantic.DeepEqual(before.Annotations, now.Annotations) ||
 			before.Status.Phase != now.Status.Phase ||
-			serves(before) != serves(now) ||
+			takesRequests(before) != takesRequests(now) ||
+			isOfDeployment(before) != isOfDeployment(now) ||
 			!slices.Equal(podCauses(before), podCauses(now)) ||
 			isStarting(before) != isStarting(now)
 	},

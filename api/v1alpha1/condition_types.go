@@ -94,10 +94,12 @@ const (
 	ReasonConfigRefused = "ConfigRefused"
 	// ReasonPodUnreachable says that a pod does not tell what it enforces.
 	ReasonPodUnreachable = "PodUnreachable"
+	// ReasonForeignPod says that a pod which is not of the Deployment gets this server's requests.
+	ReasonForeignPod = "ForeignPod"
 	// ReasonPropagating says that the configuration is on its way to a pod.
 	ReasonPropagating = "Propagating"
 	// ReasonNotAsked says that the operator has not come to ask a pod yet.
 	ReasonNotAsked = "NotAsked"
-	// ReasonNoReadyReplicas says that there is no ready pod to ask.
+	// ReasonNoReadyReplicas says that no pod takes requests, so there is nobody to ask.
 	ReasonNoReadyReplicas = "NoReadyReplicas"
 )

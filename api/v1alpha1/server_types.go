@@ -225,12 +225,12 @@ type ReplicaCounts struct {
 	// +kubebuilder:validation:Minimum=0
 	Desired int32 `json:"desired"` //nolint:kubeapilinter // only the operator writes it, and 0 is a count
 
-	// ready is how many get requests: they are ready and do not terminate. Those of an older ReplicaSet count too.
+	// ready is how many take requests: those that are ready, and those that were and have not ended yet, because they are being deleted or their node has fallen silent. Those of an older ReplicaSet count too.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Ready int32 `json:"ready"` //nolint:kubeapilinter // only the operator writes it, and 0 is a count
 
-	// enforcing is how many of the ready ones say that they enforce revision. One that cannot be asked does not.
+	// enforcing is how many of those say that they enforce revision. One that cannot be asked does not.
 	// +required
 	// +kubebuilder:validation:Minimum=0
 	Enforcing int32 `json:"enforcing"` //nolint:kubeapilinter // only the operator writes it, and 0 is a count

@@ -100,7 +100,7 @@ func testRights(t *testing.T, admin client.Client) {
 	answerAsked(t, admin, s)
 	wait(t, "it tells the pod of the configuration", func() bool {
 		must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
-		return pod.Annotations["securedmcp.dev/config-revision"] == s.Status.Revision
+		return strings.HasPrefix(pod.Annotations["securedmcp.dev/config-revision"], s.Status.Revision+"-")
 	})
 	makeAvailable(t, admin, s)
 	makeExposed(t, admin, s)

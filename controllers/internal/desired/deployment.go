@@ -76,11 +76,13 @@ func Deployment(s *v1alpha1.SecuredMCPServer, p Platform) *appsv1ac.DeploymentAp
 // KeepReplicas has d, a Deployment that exists and that an autoscaler scales,
 // say about its replicas what we applied last: nothing once the autoscaler has
 // taken the field over, since taking it back would undo what it did, and
-// before that what is there, since giving the field up would reset it to 1.
+// before that what is there, since giving the field up would reset it to 1. It is
+// never less than the autoscaler's least: at 0 an autoscaler does nothing.
 func KeepReplicas(d, applied *appsv1ac.DeploymentApplyConfiguration) {
+	least := d.Spec.Replicas
 	d.Spec.Replicas = nil
-	if applied != nil && applied.Spec != nil {
-		d.Spec.Replicas = applied.Spec.Replicas
+	if applied != nil && applied.Spec != nil && applied.Spec.Replicas != nil {
+		d.Spec.Replicas = new(max(*applied.Spec.Replicas, *least))
 	}
 }
 

@@ -28,6 +28,14 @@ func Selector(s *v1alpha1.SecuredMCPServer) map[string]string {
 	return map[string]string{LabelName: applicationName, LabelInstance: s.Name}
 }
 
+// Ours selects the same pods, and of others' that have these labels only those
+// that the operator sees: whatever gets requests is looked at.
+func Ours(s *v1alpha1.SecuredMCPServer) map[string]string {
+	l := Selector(s)
+	l[LabelManagedBy] = ManagedBy
+	return l
+}
+
 // labels returns the labels of every object that belongs to s.
 func labels(s *v1alpha1.SecuredMCPServer) map[string]string {
 	l := Selector(s)

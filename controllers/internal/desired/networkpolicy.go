@@ -21,7 +21,7 @@ const dnsPort = 53
 // its own pods.
 func NetworkPolicy(s *v1alpha1.SecuredMCPServer, p Platform) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	spec := networkingv1ac.NetworkPolicySpec().
-		WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(s))).
+		WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(Ours(s))).
 		WithPolicyTypes(networkingv1.PolicyTypeIngress).
 		WithIngress(networkingv1ac.NetworkPolicyIngressRule().
 			WithPorts(tcp(publicPort(s).container)).

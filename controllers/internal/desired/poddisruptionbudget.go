@@ -10,10 +10,10 @@ import (
 )
 
 // PodDisruptionBudget lets node drains evict one pod at a time. It is nil for a
-// single pod, which it would only keep on its node. Pods that are not ready may
-// always be evicted: they serve nobody.
+// single pod that nobody scales: one that may go says nothing. Pods that are not
+// ready may always be evicted: they serve nobody.
 func PodDisruptionBudget(s *v1alpha1.SecuredMCPServer) *policyv1ac.PodDisruptionBudgetApplyConfiguration {
-	if MinReplicas(s) < 2 {
+	if s.Spec.Workload.Autoscaling == nil && Replicas(s) < 2 {
 		return nil
 	}
 	return policyv1ac.PodDisruptionBudget(s.Name, s.Namespace).

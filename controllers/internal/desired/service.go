@@ -17,7 +17,7 @@ func Service(s *v1alpha1.SecuredMCPServer) *corev1ac.ServiceApplyConfiguration {
 		WithOwnerReferences(owner(s)).
 		WithSpec(corev1ac.ServiceSpec().
 			WithType(corev1.ServiceTypeClusterIP).
-			WithSelector(Selector(s)).
+			WithSelector(Ours(s)).
 			WithPorts(corev1ac.ServicePort().
 				WithName(public.name).
 				WithProtocol(corev1.ProtocolTCP).

@@ -11,9 +11,9 @@ package v1alpha1
 type ReplicaCountsApplyConfiguration struct {
 	// desired is how many the Deployment is asked for.
 	Desired *int32 `json:"desired,omitempty"`
-	// ready is how many get requests: they are ready and do not terminate. Those of an older ReplicaSet count too.
+	// ready is how many take requests: those that are ready, and those that were and have not ended yet, because they are being deleted or their node has fallen silent. Those of an older ReplicaSet count too.
 	Ready *int32 `json:"ready,omitempty"`
-	// enforcing is how many of the ready ones say that they enforce revision. One that cannot be asked does not.
+	// enforcing is how many of those say that they enforce revision. One that cannot be asked does not.
 	Enforcing *int32 `json:"enforcing,omitempty"`
 }
 
