@@ -187,6 +187,12 @@ func TestErrorsNameTheFieldOfTheManifest(t *testing.T) {
 			},
 			[]string{"spec.tools[1].inputSchema"},
 		},
+		"a header that no client could send": {
+			func(s *v1alpha1.SecuredMCPServer) {
+				s.Spec.Tools[1].InputSchema.Raw = []byte(`{"type":"object","properties":{"region":{"type":"number","x-mcp-header":"Region"}}}`)
+			},
+			[]string{"spec.tools[1].inputSchema"},
+		},
 		"an input schema that is no JSON": {
 			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Tools[0].InputSchema.Raw = []byte(`{"type":`) },
 			[]string{"spec.tools[0].inputSchema"},

@@ -73,14 +73,14 @@ func readAll(paths []string) (map[string][]byte, error) {
 
 // build compiles the configuration whole. It returns an error rather than
 // leave anything of it unenforced.
-func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance, err error) {
+func (b *builder) build(ctx context.Context, src *live.Source) (instance *live.Instance, err error) {
 	c, err := decodeAndCheck(src.Raw)
 	if err != nil {
 		return nil, err
 	}
 	var held closers
 	defer func() {
-		if err != nil {
+		if instance == nil { // an error, or a panic
 			held.close()
 		}
 	}()
@@ -121,11 +121,9 @@ func (b *builder) build(ctx context.Context, src *live.Source) (_ *live.Instance
 		b.options.Level.Set(logLevels[c.LogLevel])
 	}
 	b.floor.set(c.TLS)
-	instance := &live.Instance{Handler: routes(p), Close: held.close, Tools: toolsDigest(c)}
-	instance.Retire = func(next *live.Instance) {
-		server.Retire(next != nil && next.Tools != instance.Tools)
-	}
-	return instance, nil
+	digest := toolsDigest(c)
+	retire := func(next *live.Instance) { server.Retire(next != nil && next.Tools != digest) }
+	return &live.Instance{Handler: routes(p), Retire: retire, Close: held.close, Tools: digest}, nil
 }
 
 // logLevels are those of config.LogLevels; what is not there is slog.LevelInfo.

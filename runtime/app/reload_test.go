@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"os"
@@ -58,10 +59,13 @@ func TestABadConfigurationChangesNothingButTheStatus(t *testing.T) {
 	unknownIssuer := runtimetest.Billing("http://127.0.0.1:1", f.api.URL)
 	noBuiltin := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
 	noBuiltin.Tools[0].Upstream, noBuiltin.Tools[0].HTTP = config.UpstreamBuiltin, nil
+	noHeader := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	noHeader.Tools[0].InputSchema = json.RawMessage(`{"type":"object","properties":{"invoiceId":{"type":"string","x-mcp-header":"invoice id"}},"required":["invoiceId"]}`)
 	for name, tc := range map[string]struct {
 		raw  []byte
 		want string
 	}{
+		"a header with a space":       {mustEncode(t, noHeader), "tools[0].inputSchema: x-mcp-header at invoiceId"},
 		"no JSON":                     {[]byte("{"), "decoding RuntimeConfig"},
 		"a member that is not known":  {[]byte(`{"apiVersion":"` + config.APIVersion + `","kind":"RuntimeConfig","scopez":[]}`), `unknown field "scopez"`},
 		"another version":             {[]byte(`{"apiVersion":"config.securedmcp.dev/v2","kind":"RuntimeConfig"}`), "want \"config.securedmcp.dev/v1alpha1\""},

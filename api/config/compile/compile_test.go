@@ -12,21 +12,26 @@ import (
 
 func TestSchemasThatDoNotCompile(t *testing.T) {
 	for name, tc := range map[string]struct{ schema, want string }{
-		"no JSON":                   {`{`, "not a JSON Schema"},
-		"a boolean":                 {`true`, "root type"},
-		"no type":                   {`{}`, `want "object"`},
-		"a list of types":           {`{"type":["object","null"]}`, `want "object"`},
-		"another root type":         {`{"type":"array"}`, `root type is "array"`},
-		"another draft":             {`{"$schema":"http://json-schema.org/draft-04/schema#","type":"object"}`, "draft-04"},
-		"a reference to the net":    {`{"type":"object","properties":{"a":{"$ref":"https://example.com/s.json"}}}`, "references must stay inside"},
-		"a reference to a file":     {`{"type":"object","properties":{"a":{"$ref":"file:///etc/passwd"}}}`, "references must stay inside"},
-		"a reference to nowhere":    {`{"type":"object","properties":{"a":{"$ref":"#/$defs/none"}}}`, "references must stay inside"},
-		"a pattern that is broken":  {`{"type":"object","properties":{"a":{"pattern":"("}}}`, "does not compile"},
-		"a schema that is itself":   {`{"type":"object","$ref":"#"}`, "refers to itself"},
-		"one that is all of itself": {`{"type":"object","allOf":[{"$ref":"#"}]}`, "refers to itself"},
-		"a circle further down":     {`{"type":"object","properties":{"a":{"$ref":"#/$defs/a"}},"$defs":{"a":{"not":{"$ref":"#/$defs/b"}},"b":{"anyOf":[{"$ref":"#/$defs/a"}]}}}`, "refers to itself"},
-		"a circle by anchor":        {`{"type":"object","$anchor":"x","if":{"$ref":"#x"}}`, "refers to itself"},
-		"a wrong keyword value":     {`{"type":"object","required":"a"}`, "not a JSON Schema"},
+		"no JSON":                        {`{`, "not a JSON Schema"},
+		"a boolean":                      {`true`, "root type"},
+		"no type":                        {`{}`, `want "object"`},
+		"a list of types":                {`{"type":["object","null"]}`, `want "object"`},
+		"another root type":              {`{"type":"array"}`, `root type is "array"`},
+		"another draft":                  {`{"$schema":"http://json-schema.org/draft-04/schema#","type":"object"}`, "draft-04"},
+		"a reference to the net":         {`{"type":"object","properties":{"a":{"$ref":"https://example.com/s.json"}}}`, "references must stay inside"},
+		"a reference to a file":          {`{"type":"object","properties":{"a":{"$ref":"file:///etc/passwd"}}}`, "references must stay inside"},
+		"a reference to nowhere":         {`{"type":"object","properties":{"a":{"$ref":"#/$defs/none"}}}`, "references must stay inside"},
+		"a pattern that is broken":       {`{"type":"object","properties":{"a":{"pattern":"("}}}`, "does not compile"},
+		"a schema that is itself":        {`{"type":"object","$ref":"#"}`, "refers to itself"},
+		"one that is all of itself":      {`{"type":"object","allOf":[{"$ref":"#"}]}`, "refers to itself"},
+		"a circle further down":          {`{"type":"object","properties":{"a":{"$ref":"#/$defs/a"}},"$defs":{"a":{"not":{"$ref":"#/$defs/b"}},"b":{"anyOf":[{"$ref":"#/$defs/a"}]}}}`, "refers to itself"},
+		"a circle by anchor":             {`{"type":"object","$anchor":"x","if":{"$ref":"#x"}}`, "refers to itself"},
+		"a wrong keyword value":          {`{"type":"object","required":"a"}`, "not a JSON Schema"},
+		"a type in capitals":             {`{"Type":"object"}`, `want "object"`},
+		"a type in both":                 {`{"type":"string","Type":"object"}`, `want "object"`},
+		"a type that is given once more": {`{"type":"object","type":"object"}`, `has the name "type" twice`},
+		"properties given twice":         {`{"type":"object","properties":{"a":{"enum":[{"x":1},{"x":2}]}},"properties":{}}`, `has the name "properties" twice`},
+		"a name twice in a list":         {`{"type":"object","enum":[[{"a":"a","b":["a"],"a":1}]]}`, `has the name "a" twice`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := NewSchema(json.RawMessage(tc.schema))
@@ -39,11 +44,12 @@ func TestSchemasThatDoNotCompile(t *testing.T) {
 
 func TestSchemasThatCompile(t *testing.T) {
 	for name, schema := range map[string]string{
-		"the smallest":              `{"type":"object"}`,
-		"one that names its draft":  `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object"}`,
-		"one with definitions":      `{"type":"object","properties":{"a":{"$ref":"#/$defs/a"}},"$defs":{"a":{"type":"string"}}}`,
-		"a tree, which gets deeper": `{"type":"object","properties":{"next":{"$ref":"#"},"not":{"$ref":"#/$defs/a"}},"$defs":{"a":{"items":{"$ref":"#/$defs/a"}}}}`,
-		"one with unknown keywords": `{"type":"object","x-mcp-header":"a","properties":{"a":{"type":"string","x-y":1}}}`,
+		"the smallest":                  `{"type":"object"}`,
+		"one that names its draft":      `{"$schema":"https://json-schema.org/draft/2020-12/schema","type":"object"}`,
+		"one with definitions":          `{"type":"object","properties":{"a":{"$ref":"#/$defs/a"}},"$defs":{"a":{"type":"string"}}}`,
+		"a tree, which gets deeper":     `{"type":"object","properties":{"next":{"$ref":"#"},"not":{"$ref":"#/$defs/a"}},"$defs":{"a":{"items":{"$ref":"#/$defs/a"}}}}`,
+		"one with unknown keywords":     `{"type":"object","x-y":"a","properties":{"a":{"type":"string","x-y":1}}}`,
+		"one with a name of many kinds": `{"type":"object","properties":{"x-mcp-header":{"const":{"x-mcp-header":1}},"type":{"enum":[{"x-mcp-header":2}]}}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := NewSchema(json.RawMessage(schema)); err != nil {

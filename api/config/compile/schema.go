@@ -20,6 +20,7 @@ const draft202012 = "https://json-schema.org/draft/2020-12/schema"
 type Schema struct {
 	resolved *jsonschema.Resolved
 	root     *jsonschema.Schema
+	headers  []ParamHeader
 }
 
 // NewSchema compiles a JSON Schema 2020-12 whose root type is object. It never
@@ -29,10 +30,15 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 	if err := json.Unmarshal(raw, root); err != nil {
 		return nil, fmt.Errorf("is not a JSON Schema: %w", err)
 	}
+	if err := checkNames(raw); err != nil {
+		return nil, err
+	}
 	if root.Schema != "" && strings.TrimSuffix(root.Schema, "#") != draft202012 {
 		return nil, fmt.Errorf("$schema is %q; want %q or nothing", root.Schema, draft202012)
 	}
-	if root.Type != "object" {
+	// The library that validates knows keywords in any case, clients do not.
+	var exact map[string]any
+	if err := json.Unmarshal(raw, &exact); err != nil || root.Type != "object" || exact["type"] != "object" {
 		return nil, fmt.Errorf(`root type is %q; want "object"`, root.Type)
 	}
 	resolved, err := root.Resolve(&jsonschema.ResolveOptions{Loader: nil})
@@ -42,7 +48,11 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 	if err := checkCycles(raw); err != nil {
 		return nil, err
 	}
-	return &Schema{resolved: resolved, root: root}, nil
+	headers, err := findHeaders(exact)
+	if err != nil {
+		return nil, err
+	}
+	return &Schema{resolved: resolved, root: root, headers: headers}, nil
 }
 
 // Properties returns the names of the root properties, sorted.

@@ -19,6 +19,16 @@ func Attrs(recovered any) []any {
 	return []any{slog.String("type", fmt.Sprintf("%T", recovered)), slog.Any("stack", stack())}
 }
 
+// Error describes the recovered value as an error, with the function that raised
+// it. Call it in the deferred function that recovered.
+func Error(recovered any) error {
+	where := "an unknown function"
+	if lines := stack(); len(lines) > 0 {
+		where = lines[0]
+	}
+	return fmt.Errorf("panic of type %T in %s", recovered, where)
+}
+
 // stack leaves out the frames of the recovery and, above those, of the panic
 // itself.
 func stack() []string {

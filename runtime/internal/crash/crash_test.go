@@ -34,3 +34,14 @@ func TestAPanicIsDescribedWithoutWhatItHeld(t *testing.T) {
 		t.Errorf("the stack begins with the recovery: %s", got)
 	}
 }
+
+func TestAPanicAsAnErrorSaysWhereAndNotWhat(t *testing.T) {
+	var err error
+	func() {
+		defer func() { err = Error(recover()) }()
+		fail("s3cr3t")
+	}()
+	if got := err.Error(); !strings.Contains(got, "crash.secretError in ") || !strings.Contains(got, "crash.fail ") || strings.Contains(got, "s3cr3t") {
+		t.Errorf("error %q", got)
+	}
+}

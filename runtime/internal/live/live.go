@@ -7,12 +7,15 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/securedmcp/operator/runtime/internal/crash"
 )
 
 // Instance is one configuration at work.
@@ -99,7 +102,7 @@ func (l *Live) Reload(ctx context.Context) (changed bool, err error) {
 		l.accept() // the file may be good again after it was bad
 		return false, nil
 	}
-	instance, err := l.build(ctx, src)
+	instance, err := l.tryBuild(ctx, src)
 	if err != nil {
 		return false, l.refuse(err)
 	}
@@ -107,6 +110,17 @@ func (l *Live) Reload(ctx context.Context) (changed bool, err error) {
 	l.swap(newGeneration(instance))
 	l.status.Store(&Status{Revision: src.Revision, LoadedAt: time.Now()})
 	return true, nil
+}
+
+// tryBuild makes an error of a panic: all replicas get the same configuration, and
+// one that the code is not up to must not end what serves.
+func (l *Live) tryBuild(ctx context.Context, src *Source) (_ *Instance, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("building the configuration: %w", crash.Error(p))
+		}
+	}()
+	return l.build(ctx, src)
 }
 
 func (l *Live) swap(next *generation) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -38,6 +39,9 @@ func (w *world) read() (*Source, error) {
 func (w *world) build(_ context.Context, s *Source) (*Instance, error) {
 	if w.buildErr != nil {
 		return nil, w.buildErr
+	}
+	if s.Revision == "a defect" {
+		panic("index out of range")
 	}
 	w.built.Add(1)
 	handler := w.handler
@@ -122,6 +126,20 @@ func TestABadReloadKeepsTheOldAndSaysWhy(t *testing.T) {
 	reload(t, l, false)
 	if l.Status().Err != nil {
 		t.Errorf("error %v stays after the configuration is good again", l.Status().Err)
+	}
+}
+
+func TestAConfigurationThatBuildingPanicsOverIsRefused(t *testing.T) {
+	w := new(world)
+	l := w.live()
+	w.set("a")
+	reload(t, l, true)
+	w.set("a defect")
+	if _, err := l.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "panic of type string in ") {
+		t.Fatalf("error %v, want one that tells of the panic", err)
+	}
+	if _, body := get(l); body != "a" || l.Status().Err == nil || l.Status().Revision != "a" {
+		t.Errorf("body %q, status %+v", body, l.Status())
 	}
 }
 
