@@ -133,6 +133,10 @@ cert-manager: ## Build cert-manager for the cluster (hack/certmanager/run.sh up 
 images: ## Build the container images into dist/images (IMAGE_ENGINE=files, docker or buildah)
 	@hack/images.sh
 
+.PHONY: demo-image
+demo-image: ## Build the image of the demo's API into dist/demo, for DEMO_KUBECONFIG
+	@DEMO_IMAGE_PREFIX=$(IMAGE_REGISTRY) DEMO_IMAGE_TAG=$(IMAGE_TAG) go run ./hack/demo image
+
 .PHONY: verify-dockerfile
 verify-dockerfile: ## Build the Dockerfile with buildah and compare with "make images" (needs root; installs buildah)
 	@hack/verify-dockerfile.sh

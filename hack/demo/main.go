@@ -14,12 +14,16 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 {
+	do := story.Run
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == "image":
+		do = story.BuildImage
+	case len(os.Args) > 1:
 		fmt.Print(story.Usage)
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := story.Run(ctx, story.FromEnvironment(os.Getenv, os.Stdout))
+	err := do(ctx, story.FromEnvironment(os.Getenv, os.Stdout))
 	stop()
 	if err == nil {
 		return

@@ -40,7 +40,8 @@ func FromEnvironment(get func(string) string, out io.Writer) Options {
 }
 
 // Usage is the help text of the environment variables.
-const Usage = `The demo shows the main job from end to end. Environment:
+const Usage = `The demo shows the main job from end to end. With the argument "image" it builds the image of its API for a cluster of
+yours, and nothing else. Environment:
 
   DEMO_KUBECONFIG       use this existing cluster instead of starting a local one
   DEMO_IMAGE_PREFIX     where an existing cluster finds the images operator, runtime, securedmcp and

@@ -69,6 +69,21 @@ func (s *story) preflight(ctx context.Context) error {
 	return s.ownNamespaces(ctx)
 }
 
+// BuildImage builds the image of the demo's API, which an existing cluster pulls
+// beside those of "make images", and tells where it is.
+func BuildImage(ctx context.Context, o Options) error {
+	project, err := cluster.FindProject()
+	if err != nil {
+		return err
+	}
+	image := cluster.NewImages(project, o.ImagePrefix, o.ImageTag).Billing
+	if err := cluster.BuildBilling(ctx, project, image); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(o.Out, "%s is in %s\n", image.Name, image.Tar)
+	return err
+}
+
 // provideImages builds the demo's own image and gives all to the local node.
 func (s *story) provideImages(ctx context.Context) error {
 	s.images = cluster.NewImages(s.cluster.Project, s.ImagePrefix, s.ImageTag)
