@@ -118,6 +118,12 @@ func (a *APIs) missing(k optionalKind) string {
 	return fmt.Sprintf("the cluster does not have %s (%s): install %s", k.kind, k.version, k.install)
 }
 
+// missingKind is missing for one of the kinds by its name.
+func (a *APIs) missingKind(kind string) string {
+	i := slices.IndexFunc(a.kinds, func(k optionalKind) bool { return k.kind == kind })
+	return a.missing(a.kinds[i])
+}
+
 // look compares what the API server has with what is watched.
 func (a *APIs) look(ctx context.Context) error {
 	served, err := a.served(ctx)

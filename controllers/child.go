@@ -35,6 +35,7 @@ const (
 	kindNetworkPolicy  = "NetworkPolicy"
 	kindBudget         = "PodDisruptionBudget"
 	kindAutoscaler     = "HorizontalPodAutoscaler"
+	kindCertificate    = "Certificate"
 )
 
 // fenced are the kinds that are applied only to the version that was read. An

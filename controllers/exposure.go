@@ -36,6 +36,9 @@ func (r *Reconciler) observeExposure(ctx context.Context, s *scope) error {
 	if err := r.own(ctx, s.server, &ingress); err != nil {
 		return fmt.Errorf("reading Ingress: %w", err)
 	}
+	if ready, err := r.observeCertificate(ctx, s); !ready || err != nil {
+		return err
+	}
 	s.judgeExposure(&ingress)
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/value"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
 // optionalKind is a kind of child that a cluster may not have. Its objects are
@@ -31,7 +32,9 @@ type optionalKind struct {
 // optionalKinds are all of them, in the order in which they are applied, which is
 // after all other children. To add one takes an entry here and its rights in
 // rbac.go.
-var optionalKinds = []optionalKind{}
+var optionalKinds = []optionalKind{
+	{kindCertificate, desired.CertificateVersion, "cert-manager", desired.Certificate},
+}
 
 // object returns an empty object of the kind.
 func (k optionalKind) object() *unstructured.Unstructured {

@@ -22,6 +22,9 @@ package controllers
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;patch;delete
 //
+// Certificates of cert-manager, for Ingresses that ask an issuer for one; the Secret that comes of it is for cert-manager and the ingress controller alone.
+// +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;patch;delete
+//
 // Pods: read to say why they wait; patched, in one annotation, so that the kubelet refreshes the configuration.
 // +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
 //

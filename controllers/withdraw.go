@@ -69,5 +69,5 @@ func (r *Reconciler) withdraw(ctx context.Context, s *scope, ingress *networking
 	if err := r.remove(ctx, s, &child{kind: kindIngress, live: ingress}); err != nil {
 		return fmt.Errorf("withdrawing Ingress: %w", err)
 	}
-	return nil
+	return r.withdrawCertificate(ctx, s)
 }

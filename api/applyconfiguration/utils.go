@@ -36,6 +36,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IngressTLSApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Introspection"):
 		return &apiv1alpha1.IntrospectionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("IssuerRef"):
+		return &apiv1alpha1.IssuerRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Limits"):
 		return &apiv1alpha1.LimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Peer"):

@@ -80,6 +80,12 @@ const (
 	ReasonIngressPending = "IngressPending"
 	// ReasonIngressRejected says that the API server refused the Ingress.
 	ReasonIngressRejected = "IngressRejected"
+	// ReasonCertificatePending says that cert-manager has not made the certificate, and why.
+	ReasonCertificatePending = "CertificatePending"
+	// ReasonCertificateRejected says that the API server refused the Certificate.
+	ReasonCertificateRejected = "CertificateRejected"
+	// ReasonAPIMissing says that the spec asks for a kind that the cluster does not have.
+	ReasonAPIMissing = "APIMissing"
 )
 
 // Reasons of Enforced.

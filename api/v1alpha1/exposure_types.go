@@ -65,13 +65,47 @@ type Ingress struct {
 	TLS IngressTLS `json:"tls,omitzero"`
 }
 
-// IngressTLS is the certificate of an Ingress.
+// IngressTLS is the certificate of an Ingress: a Secret that somebody makes, or one that cert-manager makes.
+//
+// +kubebuilder:validation:XValidation:rule="has(self.secretName) != has(self.issuerRef)",message="want exactly one of secretName, the Secret that holds the certificate, and issuerRef, the cert-manager issuer to ask for one"
 type IngressTLS struct {
 	// secretName is the Secret of type kubernetes.io/tls in the namespace of the object, for the host of spec.resource. The operator
 	// neither reads nor creates it.
-	// +required
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="want the name of a Secret: lower-case letters, digits, hyphens and dots"
 	SecretName string `json:"secretName,omitempty"`
+
+	// issuerRef is the cert-manager issuer that is asked for the certificate: the operator makes a Certificate with the name of the object, for the host
+	// of spec.resource, and cert-manager keeps what it issues in the Secret NAME-securedmcp-tls, which stays when issuerRef goes. Exposed is False until
+	// the Certificate is Ready. Needs cert-manager in the cluster.
+	// +optional
+	IssuerRef *IssuerRef `json:"issuerRef,omitempty"`
+}
+
+// IssuerRef is an issuer of cert-manager, or one that works with it.
+//
+// +kubebuilder:validation:XValidation:rule="(has(self.group) && self.group != 'cert-manager.io') || !has(self.kind) || self.kind in ['Issuer', 'ClusterIssuer']",message="want kind Issuer or ClusterIssuer, or the group of an issuer that is not cert-manager's own"
+type IssuerRef struct {
+	// name is the name of the issuer. An Issuer is looked for in the namespace of the object.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="want the name of an issuer: lower-case letters, digits, hyphens and dots"
+	Name string `json:"name,omitempty"`
+
+	// kind is the kind of the issuer: Issuer, ClusterIssuer, or that of another group. Default: Issuer.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Z][A-Za-z0-9]*$')",message="want a kind, such as Issuer or ClusterIssuer"
+	Kind string `json:"kind,omitempty"`
+
+	// group is the API group of the issuer. Default: cert-manager.io.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="want an API group, such as cert-manager.io"
+	Group string `json:"group,omitempty"`
 }

@@ -42,11 +42,15 @@ func TestAPIServerAcceptsWhatIsAllowed(t *testing.T) {
 			o.remove("spec", "tokens", "dpop")
 			o.remove("spec", "rateLimit")
 		},
-		"no clock skew":                          func(o object) { o.tokens(int64(0), "clockSkewSeconds") },
-		"keys of a loopback host over http":      func(o object) { o.tokens("http://[::1]:8080/jwks", "jwksURI") },
-		"an origin with a port":                  func(o object) { o.set([]any{"http://localhost:6274", "https://[::1]:8443"}, "spec", "allowedOrigins") },
-		"a Redis at an IPv6 address":             func(o object) { o.set("[fd00::1]:6379", "spec", "rateLimit", "redis", "address") },
-		"a Redis with public certificates":       func(o object) { o.remove("spec", "rateLimit", "redis", "caBundleRef") },
+		"no clock skew":                     func(o object) { o.tokens(int64(0), "clockSkewSeconds") },
+		"keys of a loopback host over http": func(o object) { o.tokens("http://[::1]:8080/jwks", "jwksURI") },
+		"an origin with a port":             func(o object) { o.set([]any{"http://localhost:6274", "https://[::1]:8443"}, "spec", "allowedOrigins") },
+		"a Redis at an IPv6 address":        func(o object) { o.set("[fd00::1]:6379", "spec", "rateLimit", "redis", "address") },
+		"a Redis with public certificates":  func(o object) { o.remove("spec", "rateLimit", "redis", "caBundleRef") },
+		"a certificate of an issuer":        func(o object) { o.issuerRef(map[string]any{"name": "company"}) },
+		"a certificate of another group's issuer": func(o object) {
+			o.issuerRef(map[string]any{"name": "company", "kind": "AWSPCAClusterIssuer", "group": "awspca.cert-manager.io"})
+		},
 		"TLS in the pods and no Ingress":         func(o object) { o.remove("spec", "exposure", "ingress") },
 		"a name of 52 characters":                func(o object) { o.set(strings.Repeat("a", 52), "metadata", "name") },
 		"no traces of callers that do not trace": func(o object) { o.set("0", "spec", "telemetry", "tracing", "sampleRatio") },

@@ -311,7 +311,33 @@ func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
 		},
 		"an Ingress has no TLS Secret": {
 			func(o object) { o.set(map[string]any{}, "spec", "exposure", "ingress", "tls") },
-			"spec.exposure.ingress.tls.secretName: Required value",
+			"spec.exposure.ingress.tls: Invalid value: want exactly one of secretName, the Secret that holds the certificate, and issuerRef, the cert-manager issuer to ask for one",
+		},
+		"the certificate of the Ingress has two sources": {
+			func(o object) {
+				o.set(map[string]any{"name": "company"}, "spec", "exposure", "ingress", "tls", "issuerRef")
+			},
+			"spec.exposure.ingress.tls: Invalid value: want exactly one of secretName, the Secret that holds the certificate, and issuerRef, the cert-manager issuer to ask for one",
+		},
+		"the certificate's issuer has no name": {
+			func(o object) { o.issuerRef(map[string]any{"kind": "Issuer"}) },
+			"spec.exposure.ingress.tls.issuerRef.name: Required value",
+		},
+		"the certificate's issuer has a name that is none": {
+			func(o object) { o.issuerRef(map[string]any{"name": "a/b"}) },
+			`spec.exposure.ingress.tls.issuerRef.name: Invalid value: "a/b": want the name of an issuer: lower-case letters, digits, hyphens and dots`,
+		},
+		"the certificate's issuer is of a kind that cert-manager has not": {
+			func(o object) { o.issuerRef(map[string]any{"name": "company", "kind": "Secret"}) },
+			"spec.exposure.ingress.tls.issuerRef: Invalid value: want kind Issuer or ClusterIssuer, or the group of an issuer that is not cert-manager's own",
+		},
+		"the certificate's issuer is of a kind that is none": {
+			func(o object) { o.issuerRef(map[string]any{"name": "company", "group": "example.com", "kind": "a/b"}) },
+			`spec.exposure.ingress.tls.issuerRef.kind: Invalid value: "a/b": want a kind, such as Issuer or ClusterIssuer`,
+		},
+		"the certificate's issuer is of a group that is none": {
+			func(o object) { o.issuerRef(map[string]any{"name": "company", "group": "A"}) },
+			`spec.exposure.ingress.tls.issuerRef.group: Invalid value: "A": want an API group, such as cert-manager.io`,
 		},
 		"a TLS Secret's name is impossible": {
 			func(o object) { o.set("a/b", "spec", "exposure", "ingress", "tls", "secretName") },
@@ -435,6 +461,11 @@ func parse(t *testing.T, manifest string) object {
 		t.Fatal(err)
 	}
 	return o
+}
+
+// issuerRef has a cert-manager issuer in place of the Secret.
+func (o object) issuerRef(ref map[string]any) {
+	o.set(map[string]any{"issuerRef": ref}, "spec", "exposure", "ingress", "tls")
 }
 
 func (o object) resource(uri string) { o.set(uri, "spec", "resource") }

@@ -134,6 +134,7 @@ person can ask for is bounded, and by whom:
 | run an image of their own | ` + "`--allowed-image-prefixes`" + `; restricted Pod Security, which the pods always meet |
 | read Secrets and ConfigMaps of the same namespace that a field names | they are mounted into the pods and shown to nobody; an image of their own could show them: bound images |
 | claim another team's host | ` + "`--allowed-hosts`" + `; the older of two servers with one resource wins |
+| have any ClusterIssuer issue, without the right to create Certificates | a Certificate has one name, the host of ` + "`spec.resource`" + `, so ` + "`--allowed-hosts`" + ` bounds what is issued; which issuers a namespace may use, a CertificateRequestPolicy of cert-manager's approver-policy or a ValidatingAdmissionPolicy on Certificates |
 | route another host, draw a certificate, or ask for authentication elsewhere, by an annotation of the Ingress | ` + "`--allowed-ingress-annotations`" + `; with ` + "`--allowed-hosts`" + ` and no list, only a few annotations whose values are numbers |
 | join another network, have a container injected or take another identity, by an annotation of the pods | ` + "`--allowed-pod-annotations`" + `; none with ` + "`--allowed-hosts`" + ` and no list |
 | get what is meant for another Service of the namespace, by a label of the pods | ` + "`--allowed-pod-labels`" + `; none with ` + "`--allowed-hosts`" + ` and no list; labels that the operator selects by are refused always |

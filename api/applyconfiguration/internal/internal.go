@@ -115,6 +115,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: com.github.securedmcp.operator.api.v1alpha1.IngressTLS
   map:
     fields:
+    - name: issuerRef
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.IssuerRef
     - name: secretName
       type:
         scalar: string
@@ -136,6 +139,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: privateKeyRef
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.SecretKeyRef
+- name: com.github.securedmcp.operator.api.v1alpha1.IssuerRef
+  map:
+    fields:
+    - name: group
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Limits
   map:
     fields:

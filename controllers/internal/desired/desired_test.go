@@ -170,6 +170,27 @@ func TestIngressOfAResourceWithoutAPath(t *testing.T) {
 	compare(t, "ingress-without-path", desired.Ingress(s))
 }
 
+// The Ingress has its certificate where cert-manager puts it.
+func TestCertificateOfAnIssuer(t *testing.T) {
+	s := sample(t)
+	s.Spec.Exposure.Ingress.TLS = v1alpha1.IngressTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "company"}}
+	compare(t, "certificate", desired.Certificate(s))
+	compare(t, "ingress-certificate", desired.Ingress(s))
+	s.Spec.Exposure.Ingress.TLS.IssuerRef = &v1alpha1.IssuerRef{Name: "company", Kind: "AWSPCAIssuer", Group: "awspca.cert-manager.io"}
+	compare(t, "certificate-of-another-group", desired.Certificate(s))
+}
+
+func TestNoCertificateUnlessAskedFor(t *testing.T) {
+	s := sample(t)
+	if got := desired.Certificate(s); got != nil {
+		t.Errorf("got %v, want none beside a Secret", got)
+	}
+	s.Spec.Exposure.Ingress = nil
+	if got := desired.Certificate(s); got != nil {
+		t.Errorf("got %v, want none without an Ingress", got)
+	}
+}
+
 func TestNoIngressUnlessAskedFor(t *testing.T) {
 	s := sample(t)
 	s.Spec.Exposure.Ingress = nil

@@ -21,7 +21,7 @@ func Ingress(s *v1alpha1.SecuredMCPServer) *networkingv1ac.IngressApplyConfigura
 	}
 	host, path := endpoint(s.Spec.Resource)
 	spec := networkingv1ac.IngressSpec().
-		WithTLS(networkingv1ac.IngressTLS().WithHosts(host).WithSecretName(in.TLS.SecretName)).
+		WithTLS(networkingv1ac.IngressTLS().WithHosts(host).WithSecretName(certificateSecret(s))).
 		WithRules(networkingv1ac.IngressRule().
 			WithHost(host).
 			WithHTTP(networkingv1ac.HTTPIngressRuleValue().WithPaths(

@@ -7,11 +7,15 @@ package v1alpha1
 // IngressTLSApplyConfiguration represents a declarative configuration of the IngressTLS type for use
 // with apply.
 //
-// IngressTLS is the certificate of an Ingress.
+// IngressTLS is the certificate of an Ingress: a Secret that somebody makes, or one that cert-manager makes.
 type IngressTLSApplyConfiguration struct {
 	// secretName is the Secret of type kubernetes.io/tls in the namespace of the object, for the host of spec.resource. The operator
 	// neither reads nor creates it.
 	SecretName *string `json:"secretName,omitempty"`
+	// issuerRef is the cert-manager issuer that is asked for the certificate: the operator makes a Certificate with the name of the object, for the host
+	// of spec.resource, and cert-manager keeps what it issues in the Secret NAME-securedmcp-tls, which stays when issuerRef goes. Exposed is False until
+	// the Certificate is Ready. Needs cert-manager in the cluster.
+	IssuerRef *IssuerRefApplyConfiguration `json:"issuerRef,omitempty"`
 }
 
 // IngressTLSApplyConfiguration constructs a declarative configuration of the IngressTLS type for use with
@@ -25,5 +29,13 @@ func IngressTLS() *IngressTLSApplyConfiguration {
 // If called multiple times, the SecretName field is set to the value of the last call.
 func (b *IngressTLSApplyConfiguration) WithSecretName(value string) *IngressTLSApplyConfiguration {
 	b.SecretName = &value
+	return b
+}
+
+// WithIssuerRef sets the IssuerRef field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the IssuerRef field is set to the value of the last call.
+func (b *IngressTLSApplyConfiguration) WithIssuerRef(value *IssuerRefApplyConfiguration) *IngressTLSApplyConfiguration {
+	b.IssuerRef = value
 	return b
 }

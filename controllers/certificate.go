@@ -1,0 +1,97 @@
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
+)
+
+// observeCertificate keeps Exposed from being True before the certificate is made
+// that cert-manager is asked for: until then an ingress controller serves one of
+// its own, which no client accepts.
+func (r *Reconciler) observeCertificate(ctx context.Context, s *scope) (ready bool, err error) {
+	in := s.server.Spec.Exposure.Ingress
+	asked := in != nil && in.TLS.IssuerRef != nil
+	if s.config != nil && !asked {
+		return true, nil
+	}
+	if missing := r.apis.missingKind(kindCertificate); missing != "" {
+		if asked {
+			s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonAPIMissing, "there is no Certificate: "+missing)
+		}
+		return !asked, nil
+	}
+	if err := s.refused[kindCertificate]; err != nil {
+		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonCertificateRejected, fmt.Sprintf("the API server refused %s: %v", kindCertificate, err))
+		return false, nil
+	}
+	certificate, err := r.ownCertificate(ctx, s)
+	if err != nil {
+		return false, err
+	}
+	if s.config == nil && certificate.GetUID() == "" {
+		return true, nil // what was accepted last has a Secret
+	}
+	message, err := pendingCertificate(certificate)
+	if message != "" {
+		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonCertificatePending, message)
+	}
+	return message == "", err
+}
+
+func (r *Reconciler) ownCertificate(ctx context.Context, s *scope) (*unstructured.Unstructured, error) {
+	certificate := new(unstructured.Unstructured)
+	certificate.SetGroupVersionKind(desired.CertificateVersion.WithKind(kindCertificate))
+	if err := r.own(ctx, s.server, certificate); err != nil {
+		return nil, fmt.Errorf("reading Certificate: %w", err)
+	}
+	return certificate, nil
+}
+
+// withdrawCertificate removes the Certificate along with the Ingress: nobody is to
+// get certificates, year after year, for a host that is another's.
+func (r *Reconciler) withdrawCertificate(ctx context.Context, s *scope) error {
+	if r.apis.missingKind(kindCertificate) != "" {
+		return nil
+	}
+	certificate, err := r.ownCertificate(ctx, s)
+	if err != nil {
+		return err
+	}
+	if err := r.remove(ctx, s, &child{kind: kindCertificate, live: certificate}); err != nil {
+		return fmt.Errorf("withdrawing Certificate: %w", err)
+	}
+	return nil
+}
+
+// pendingCertificate says why the certificate is not there, in the words of
+// cert-manager; "" if it is. One that is renewed stays Ready meanwhile.
+func pendingCertificate(certificate *unstructured.Unstructured) (string, error) {
+	var status struct {
+		Status struct {
+			Conditions []metav1.Condition `json:"conditions"`
+		} `json:"status"`
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(certificate.Object, &status); err != nil {
+		return "", fmt.Errorf("reading the conditions of Certificate: %w", err)
+	}
+	ready := meta.FindStatusCondition(status.Status.Conditions, "Ready")
+	switch {
+	case certificate.GetUID() == "" || ready == nil:
+		return "cert-manager has not looked at the Certificate yet", nil
+	case ready.Status != metav1.ConditionTrue:
+		return fmt.Sprintf("the Certificate is not ready: %s: %s", ready.Reason, cmp.Or(ready.Message, "cert-manager says no more")), nil
+	case ready.ObservedGeneration != 0 && ready.ObservedGeneration != certificate.GetGeneration():
+		return "cert-manager has not looked at this Certificate since it changed", nil
+	default:
+		return "", nil
+	}
+}

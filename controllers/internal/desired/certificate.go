@@ -1,0 +1,44 @@
+package desired
+
+import (
+	"cmp"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+)
+
+// CertificateVersion is the API of cert-manager that Certificate is of.
+var CertificateVersion = schema.GroupVersion{Group: "cert-manager.io", Version: "v1"}
+
+// Certificate asks cert-manager for a certificate of the Ingress's host. It is nil
+// unless spec.exposure.ingress.tls.issuerRef is set.
+func Certificate(s *v1alpha1.SecuredMCPServer) *unstructured.Unstructured {
+	in := s.Spec.Exposure.Ingress
+	if in == nil || in.TLS.IssuerRef == nil {
+		return nil
+	}
+	host, _ := endpoint(s.Spec.Resource)
+	ref := in.TLS.IssuerRef
+	return object(s, CertificateVersion.WithKind("Certificate"), map[string]any{
+		"dnsNames":   []any{host},
+		"secretName": certificateSecret(s),
+		"issuerRef": map[string]any{
+			"name":  ref.Name,
+			"kind":  cmp.Or(ref.Kind, "Issuer"),
+			"group": cmp.Or(ref.Group, CertificateVersion.Group),
+		},
+	})
+}
+
+// certificateSecret is where the Ingress has its certificate. The Secret that
+// cert-manager fills has a name that nobody else is likely to have given one: it
+// overwrites what is there.
+func certificateSecret(s *v1alpha1.SecuredMCPServer) string {
+	tls := s.Spec.Exposure.Ingress.TLS
+	if tls.IssuerRef == nil {
+		return tls.SecretName
+	}
+	return s.Name + "-securedmcp-tls"
+}
