@@ -63,13 +63,16 @@ func translate(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, config.Fiel
 }
 
 // check runs on the order of the manifest, so that "tools[1]" is the second
-// tool that the person wrote.
+// tool that the person wrote. What does not compile is reported beside what is
+// invalid, unless the same field is.
 func check(c *config.RuntimeConfig) config.FieldErrors {
-	err := c.Validate()
-	if err == nil {
-		err = compile.Check(c)
+	errs := manifestErrors(c.Validate())
+	for _, e := range manifestErrors(compile.Check(c)) {
+		if !slices.ContainsFunc(errs, func(known config.FieldError) bool { return known.Path == e.Path }) {
+			errs = append(errs, e)
+		}
 	}
-	return manifestErrors(err)
+	return errs
 }
 
 func qualifiedName(s *v1alpha1.SecuredMCPServer) string {

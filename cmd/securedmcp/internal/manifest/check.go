@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/listtype"
@@ -52,7 +53,8 @@ func Load(ctx context.Context, src Source, o Options) (*v1alpha1.SecuredMCPServe
 }
 
 // check goes from the most to the least literal: a later stage speaks up about a
-// field only if no earlier one did.
+// field only if no earlier one did. What a person reads is what the API server
+// would say, where it says anything.
 func check(ctx context.Context, d *document, schema *crdSchema, o Options) (*v1alpha1.SecuredMCPServer, Problems) {
 	r := &report{document: d}
 	d.duplicates(r)
@@ -74,10 +76,24 @@ func check(ctx context.Context, d *document, schema *crdSchema, o Options) (*v1a
 	}
 	server.Namespace = cmp.Or(server.Namespace, o.Namespace)
 	r.addAll(fieldErrors(validateMetadata(server)))
-	r.addAll(renderErrors(server))
+	rendered := renderErrors(server)
 	nameObject(d.object)
-	r.addAll(fieldErrors(schema.evaluate(ctx, d.object)))
+	r.addAll(withoutVague(fieldErrors(schema.evaluate(ctx, d.object)), rendered))
+	r.addAll(rendered)
 	return server, r.problems
+}
+
+// withoutVague leaves out what the rules say of a whole list, where it is known
+// which entry they mean: a rule about names that are declared elsewhere cannot
+// point at one.
+func withoutVague(rules, rendered config.FieldErrors) config.FieldErrors {
+	return slices.DeleteFunc(rules, func(rule config.FieldError) bool {
+		switch rule.Path {
+		case "spec.requiredScopes", "spec.scopes", "spec.tools":
+			return slices.ContainsFunc(rendered, func(e config.FieldError) bool { return within(e.Path, rule.Path) })
+		}
+		return false
+	})
 }
 
 func (s *crdSchema) validate(ctx context.Context, object map[string]any) field.ErrorList {
