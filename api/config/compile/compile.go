@@ -54,6 +54,9 @@ func checkPath(template string, schema *Schema) error {
 		if !slices.Contains(schema.Required(), name) {
 			return fmt.Errorf("%q: {%s} is not a required property of inputSchema; add it to properties and required", template, name)
 		}
+		if kind := schema.typeOf(name); kind == "object" || kind == "array" {
+			return fmt.Errorf("%q: {%s} is an argument of type %s; want one that fits into a path: string, number, integer or boolean", template, name, kind)
+		}
 	}
 	for _, name := range p.QueryVars() {
 		if !slices.Contains(schema.Properties(), name) {

@@ -28,7 +28,7 @@ type Schema struct {
 func NewSchema(raw json.RawMessage) (*Schema, error) {
 	root := new(jsonschema.Schema)
 	if err := json.Unmarshal(raw, root); err != nil {
-		return nil, fmt.Errorf("is not a JSON Schema: %w", err)
+		return nil, fmt.Errorf("is not a JSON Schema: %w", plainly(err))
 	}
 	if err := checkNames(raw); err != nil {
 		return nil, err
@@ -41,18 +41,30 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 	if err := json.Unmarshal(raw, &exact); err != nil || root.Type != "object" || exact["type"] != "object" {
 		return nil, fmt.Errorf(`root type is %q; want "object"`, root.Type)
 	}
-	resolved, err := root.Resolve(&jsonschema.ResolveOptions{Loader: nil})
-	if err != nil {
-		return nil, fmt.Errorf("does not compile (references must stay inside the schema): %w", err)
+	if err := checkKeywords(exact); err != nil {
+		return nil, err
 	}
 	if err := checkCycles(raw); err != nil {
 		return nil, err
+	}
+	resolved, err := root.Resolve(&jsonschema.ResolveOptions{Loader: nil})
+	if err != nil {
+		return nil, fmt.Errorf("does not compile: %w", err)
 	}
 	headers, err := findHeaders(exact)
 	if err != nil {
 		return nil, err
 	}
 	return &Schema{resolved: resolved, root: root, headers: headers}, nil
+}
+
+// plainly says what a decoder says of a keyword without names of Go.
+func plainly(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) || wrong.Field == "" {
+		return err
+	}
+	return fmt.Errorf("%s holds a JSON %s", strings.TrimPrefix(wrong.Field, "."), wrong.Value)
 }
 
 // Properties returns the names of the root properties, sorted.
@@ -62,6 +74,14 @@ func (s *Schema) Properties() []string {
 
 // Required returns the names of the root properties that must be present.
 func (s *Schema) Required() []string { return s.root.Required }
+
+// typeOf returns the type of a root property, "" where it is not one alone.
+func (s *Schema) typeOf(property string) string {
+	if p := s.root.Properties[property]; p != nil {
+		return p.Type
+	}
+	return ""
+}
 
 // Arguments decodes and validates the arguments of a call. Nothing stands for
 // the empty object. Numbers are kept as json.Number, so that what was validated

@@ -74,10 +74,10 @@ func parseDocument(file string, c chunk) (*document, error) {
 	if err := decoder.Decode(&node); errors.Is(err, io.EOF) {
 		return nil, nil // comments, or nothing at all
 	} else if err != nil {
-		return nil, d.syntaxProblem(err)
+		return nil, d.syntaxProblem(c.raw, err)
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, d.syntaxProblem(fmt.Errorf("line %d: want a separator on a line of its own: ---", node.Line))
+		return nil, d.syntaxProblem(c.raw, fmt.Errorf("line %d: want a separator on a line of its own: ---", node.Line))
 	}
 	d.root = node.Content[0]
 	return d, d.decode(c.raw)
@@ -88,11 +88,11 @@ func parseDocument(file string, c chunk) (*document, error) {
 func (d *document) decode(raw []byte) error {
 	converted, err := kyaml.YAMLToJSON(raw)
 	if err != nil {
-		return d.syntaxProblem(err)
+		return d.syntaxProblem(raw, err)
 	}
 	var value any
 	if err := utiljson.Unmarshal(converted, &value); err != nil {
-		return d.syntaxProblem(err)
+		return d.syntaxProblem(raw, err)
 	}
 	d.object, _ = value.(map[string]any)
 	if d.object == nil && value != nil {
@@ -104,7 +104,12 @@ func (d *document) decode(raw []byte) error {
 // yamlLine is how the YAML libraries say where.
 var yamlLine = regexp.MustCompile(`line (\d+): `)
 
-func (d *document) syntaxProblem(err error) Problems {
+// unfinished is how they begin when a block does not go on as it should. The line
+// is then that before the one where the block begins; where it goes wrong is not
+// told.
+const unfinished = "did not find expected "
+
+func (d *document) syntaxProblem(raw []byte, err error) Problems {
 	detail := strings.TrimPrefix(err.Error(), "yaml: ")
 	detail = strings.TrimPrefix(detail, "error converting YAML to JSON: yaml: ")
 	line := 1
@@ -112,5 +117,25 @@ func (d *document) syntaxProblem(err error) Problems {
 		line, _ = strconv.Atoi(m[1])
 		detail = strings.Replace(detail, m[0], "", 1)
 	}
+	if tab := tabbedLine(raw); tab > 0 && strings.Contains(detail, "tab character") {
+		line = tab
+	}
+	if strings.HasPrefix(detail, unfinished) {
+		line++
+		detail += " in the block that begins here; check its indentation and brackets"
+	}
 	return Problems{{File: d.file, Line: d.line + line, Column: 1, Detail: "not YAML: " + detail}}
+}
+
+// tabbedLine returns the first line that is indented with a tab, 0 if none is: the
+// libraries tell where the value began that it is in.
+func tabbedLine(raw []byte) int {
+	line := 0
+	for text := range bytes.Lines(raw) {
+		line++
+		if bytes.HasPrefix(bytes.TrimLeft(text, " "), []byte("\t")) {
+			return line
+		}
+	}
+	return 0
 }
