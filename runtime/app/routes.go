@@ -49,6 +49,7 @@ func routes(p parts) http.Handler {
 		httpmw.LimitDepth(p.responder),
 		httpmw.LimitBatch(p.limiter, p.responder),
 		httpmw.DropCredentials,
+		httpmw.RefuseRepeated(p.responder),
 		httpmw.CheckVersion(p.responder),
 		httpmw.IgnoreSessions,
 		httpmw.DecodeNames,

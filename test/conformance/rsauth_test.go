@@ -53,7 +53,7 @@ func startRuntime(t *testing.T, issuer *checks.Issuer, change func(*config.Runti
 	change(c)
 	c.Tools = append(c.Tools, config.Tool{
 		Name: "regional", Upstream: "billing-api", HTTP: &config.HTTPTool{Method: http.MethodGet, Path: "/regional"},
-		InputSchema: json.RawMessage(`{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"}}}`),
+		InputSchema: json.RawMessage(`{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"},"note":{"type":["string","null"]}}}`),
 	})
 	return runtimetest.Start(t, c)
 }

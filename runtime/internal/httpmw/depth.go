@@ -43,7 +43,7 @@ func LimitDepth(r *Responder) func(http.Handler) http.Handler {
 				return
 			}
 			req.Body = io.NopCloser(bytes.NewReader(body))
-			m := &message{calls: calls, progress: calls == 1 && bytes.Contains(body, []byte(`"progressToken"`))}
+			m := &message{body: body, calls: calls, progress: calls == 1 && bytes.Contains(body, []byte(`"progressToken"`))}
 			next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), messageKey{}, m)))
 		})
 	}
@@ -55,6 +55,7 @@ const maxBatch = 8
 
 // message is what is known of a body without decoding it.
 type message struct {
+	body     []byte
 	calls    int
 	progress bool
 }

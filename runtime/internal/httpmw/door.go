@@ -103,6 +103,10 @@ func Judge(p *policy.Policy, caller *authn.Principal, needs policy.Needs, tool s
 
 func denialRefusal(d *policy.Denial) Refusal {
 	switch {
+	case d.Header != "":
+		f := headerMismatch("header mismatch: " + d.Header + " and the argument that it repeats do not agree")
+		f.Tool, f.TraceID = d.Tool, d.TraceID
+		return f
 	case d.Streams == policy.StreamsOfCaller:
 		return Refusal{Status: http.StatusTooManyRequests, Error: "too_many_streams", RetryAfter: retryAfterStreams, Reason: d.Reason()}
 	case d.Streams != "":

@@ -37,6 +37,8 @@ type Refusal struct {
 	RetryAfter time.Duration
 	Reason     string
 	Detail     string
+	// RPC makes the body a JSON-RPC error, where the protocol asks for one.
+	RPC *RPCError
 	// Tool is the tool that was refused, where it got as far.
 	Tool string
 	// TraceID is that of the refused call, "" for that of the request.
@@ -83,6 +85,10 @@ func (r *Responder) Refuse(w http.ResponseWriter, req *http.Request, f Refusal) 
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(f.Status)
+	if f.RPC != nil {
+		f.RPC.write(w, messageID(req.Context()))
+		return
+	}
 	_, _ = io.WriteString(w, `{"error":"`+f.bodyError()+"\"}\n") // a word of ours, with nothing to escape
 }
 

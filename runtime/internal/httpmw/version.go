@@ -1,9 +1,6 @@
 package httpmw
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"net/http"
 	"slices"
 
@@ -23,35 +20,13 @@ func CheckVersion(r *Responder) func(http.Handler) http.Handler {
 				next.ServeHTTP(w, req)
 				return
 			}
-			r.answered(req.Context(), http.StatusBadRequest, "unsupported_version")
-			answerVersion(w, requestID(req), version, spoken)
+			r.Refuse(w, req, Refusal{
+				Status: http.StatusBadRequest, Reason: "unsupported_version",
+				RPC: &RPCError{
+					Code: mcp.CodeUnsupportedProtocolVersion, Message: "unsupported protocol version",
+					Data: mcp.UnsupportedProtocolVersionData{Supported: spoken, Requested: version},
+				},
+			})
 		})
 	}
-}
-
-func answerVersion(w http.ResponseWriter, id json.RawMessage, requested string, spoken []string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusBadRequest)
-	_ = json.NewEncoder(w).Encode(map[string]any{
-		"jsonrpc": "2.0", "id": id,
-		"error": map[string]any{
-			"code": mcp.CodeUnsupportedProtocolVersion, "message": "unsupported protocol version",
-			"data": mcp.UnsupportedProtocolVersionData{Supported: spoken, Requested: requested},
-		},
-	})
-}
-
-// requestID returns the id of a JSON-RPC request for its answer, null where it
-// has none that can be echoed.
-func requestID(req *http.Request) json.RawMessage {
-	null := json.RawMessage("null")
-	body, err := io.ReadAll(req.Body)
-	if err != nil {
-		return null
-	}
-	var message map[string]json.RawMessage
-	if json.Unmarshal(body, &message) != nil || len(message["id"]) == 0 || bytes.ContainsAny(message["id"][:1], "{[") {
-		return null
-	}
-	return message["id"]
 }

@@ -24,6 +24,9 @@ type Denial struct {
 	// Streams is set where the request wants a stream more than is allowed:
 	// StreamsOfCaller or StreamsOfServer.
 	Streams string
+	// Header is set where the caller may call the tool and this header does not
+	// repeat its argument.
+	Header string
 	// TraceID is that of the span of the denied call, "" without one.
 	TraceID string
 }
@@ -37,6 +40,8 @@ const (
 // Reason is the OAuth error code of the denial, or a word alike.
 func (d *Denial) Reason() string {
 	switch {
+	case d.Header != "":
+		return "header_mismatch"
 	case d.Streams != "":
 		return d.Streams
 	case d.Authentication != nil:

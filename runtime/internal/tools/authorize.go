@@ -38,7 +38,7 @@ var errDenied = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "not a
 
 // authorize decides about each tools/call by the name that the SDK parsed and
 // will dispatch on. A second look at the body could see another name.
-func authorize(c *Config) mcp.Middleware {
+func authorize(c *Config, headers map[string]paramHeaders) mcp.Middleware {
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 			if method != methodCallTool {
@@ -48,12 +48,12 @@ func authorize(c *Config) mcp.Middleware {
 			if !ok {
 				return nil, errors.New("tools/call with parameters of another type")
 			}
-			return callTool(ctx, call, next, c)
+			return callTool(ctx, call, next, c, headers[call.Params.Name])
 		}
 	}
 }
 
-func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHandler, c *Config) (mcp.Result, error) {
+func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHandler, c *Config, headers paramHeaders) (mcp.Result, error) {
 	tool, p := req.Params.Name, c.Policy
 	needs, known := p.ToolNeeds(tool)
 	if !known {
@@ -65,7 +65,13 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 	}
 	ctx, span := tracing.ToolCall(ctx, tool, metaText(req.Params.Meta, "traceparent"))
 	names := p.Scopes.Names(needs.Scopes)
-	if d := httpmw.Judge(p, principal, needs, tool, names); d != nil {
+	d := httpmw.Judge(p, principal, needs, tool, names)
+	if d == nil {
+		if header := headers.mismatch(req); header != "" {
+			d = &policy.Denial{Tool: tool, Header: header}
+		}
+	}
+	if d != nil {
 		d.TraceID = tracing.ID(ctx)
 		c.Observer.ToolCalled(tool, string(audit.Denied), d.Reason())
 		tracing.Ended(span, d.Reason())

@@ -83,18 +83,24 @@ func NewServer(c Config) (*Server, error) {
 		Logger: silent,
 	})
 	s := &Server{touch: func() {}, streams: newStreams()}
+	headers := map[string]paramHeaders{}
 	for i := range c.Runtime.Tools {
 		t := &c.Runtime.Tools[i]
-		handler, err := newHandler(c, t, apis)
+		schema, err := compile.NewSchema(t.InputSchema)
+		if err != nil {
+			return nil, fmt.Errorf("tools[%d].inputSchema (%s): %w", i, t.Name, err)
+		}
+		handler, err := newHandler(c, t, schema, apis)
 		if err != nil {
 			return nil, fmt.Errorf("tools[%d] (%s): %w", i, t.Name, err)
 		}
+		headers[t.Name] = schema.ParamHeaders()
 		// To the SDK, adding a tool again is a change of the list; requests that
 		// are under way see no difference.
 		s.touch = func() { server.AddTool(declaration(t), handler) }
 		s.touch()
 	}
-	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware, authorize(&c))
+	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware, authorize(&c, headers))
 	s.Handler = newHandlers(server, reportsProgress(c.Runtime))
 	for _, api := range apis {
 		s.upstreams = append(s.upstreams, api)
@@ -162,11 +168,7 @@ type backend interface {
 	call(ctx context.Context, args map[string]any) (*mcp.CallToolResult, int)
 }
 
-func newHandler(c Config, t *config.Tool, apis map[string]*upstream.HTTP) (mcp.ToolHandler, error) {
-	schema, err := compile.NewSchema(t.InputSchema)
-	if err != nil {
-		return nil, fmt.Errorf("inputSchema: %w", err)
-	}
+func newHandler(c Config, t *config.Tool, schema *compile.Schema, apis map[string]*upstream.HTTP) (mcp.ToolHandler, error) {
 	if t.Upstream == config.UpstreamBuiltin {
 		return newBuiltinHandler(schema, c.Builtins[t.Name])
 	}

@@ -75,11 +75,29 @@ func headerChecks() []Check {
 		mismatched("T5.other-version", "another MCP-Protocol-Version than in _meta", "MCP-Protocol-Version", Legacy),
 		mismatched("T5.no-method", "no Mcp-Method", "Mcp-Method"),
 		mismatched("T5.other-method", "another Mcp-Method than in the body", "Mcp-Method", "server/discover"),
+		mismatched("T5.two-versions", "two MCP-Protocol-Version, of which the first is right", "MCP-Protocol-Version", Modern, Legacy),
+		mismatched("T5.two-methods", "two Mcp-Method, of which the first is right", "Mcp-Method", "tools/list", "server/discover"),
 		mismatched("T5.method-in-another-case", "the Mcp-Method in upper case", "Mcp-Method", "TOOLS/LIST"),
 		misnamed("T5.no-name", "tools/call without Mcp-Name"),
 		misnamed("T5.other-name", "tools/call with another Mcp-Name than in the body", "unheard-of"),
 		misnamed("T5.other-name-encoded", "tools/call with another Mcp-Name, in base64", encoded("unheard-of")),
 		misnamed("T5.name-badly-encoded", "tools/call with an Mcp-Name that is no base64", "=?base64?%%%?="),
+		{
+			ID: "T5.two-names", Level: Must, Reference: headerReference, Sends: "tools/call with two Mcp-Name, of which the first is right", Wants: mismatchWanted, since: Modern,
+			probe: func(ctx context.Context, t *target) (finding, error) {
+				if len(t.tools) == 0 {
+					return skip("the server offers no tool"), nil
+				}
+				a, err := t.sendAll(ctx, request{
+					method: "tools/call", header: http.Header{"Mcp-Name": {t.tools[0].Name, "unheard-of"}},
+					params: map[string]any{"name": t.tools[0].Name, "arguments": map[string]any{}},
+				})
+				if err != nil {
+					return finding{}, err
+				}
+				return judge(a, mismatch(a)), nil
+			},
+		},
 		{
 			ID: "T5.name-encoded", Level: Must, Reference: "MCP streamable HTTP, value encoding", Sends: "tools/call with the Mcp-Name in base64", Wants: "anything but code -32020", since: Modern,
 			probe: func(ctx context.Context, t *target) (finding, error) {
@@ -124,6 +142,8 @@ func parameterChecks() []Check {
 	return []Check{
 		check("T6.no-parameter", "an argument that its header does not repeat", mismatchWanted, nil, mismatch),
 		check("T6.other-parameter", "an argument that its header contradicts", mismatchWanted, []string{"other"}, mismatch),
+		check("T6.two-parameters", "an argument that the first of two headers repeats", mismatchWanted, []string{encoded("Grüße"), "other"}, mismatch),
+		check("T6.parameter-not-encoded", "an argument whose header has its letters as they are", mismatchWanted, []string{"Grüße"}, mismatch),
 		check("T6.parameter-badly-encoded", "an argument whose header is no base64", mismatchWanted, []string{"=?base64?R3LDvMOfZQ?="}, mismatch),
 		check("T6.parameter-encoded", "an argument that its header repeats in base64", "200", []string{encoded("Grüße")}, (*answer).accepted),
 	}
