@@ -4,13 +4,15 @@ package v1alpha1
 const (
 	// ConditionAccepted is True when the spec is valid and is what is served.
 	ConditionAccepted = "Accepted"
+	// ConditionIssuerDiscovered is True when the issuer answers the operator as clients and pods need it to. It is not part of Ready.
+	ConditionIssuerDiscovered = "IssuerDiscovered"
 	// ConditionAvailable is True when all replicas are available but for one at most.
 	ConditionAvailable = "Available"
 	// ConditionExposed is True when the Ingress has an address, or when none is asked for.
 	ConditionExposed = "Exposed"
 	// ConditionEnforced is True when every pod that takes requests says that it enforces status.revision and is of the newest pod template.
 	ConditionEnforced = "Enforced"
-	// ConditionReady is True when all others are; otherwise it has the reason and message of the first that is not.
+	// ConditionReady is True when all others but IssuerDiscovered are; otherwise it has the reason and message of the first that is not.
 	ConditionReady = "Ready"
 )
 
@@ -38,6 +40,32 @@ const (
 	ReasonLabelNotAllowed = "LabelNotAllowed"
 	// ReasonNameConflict says that an object of the same name, which is not ours, is in the way.
 	ReasonNameConflict = "NameConflict"
+)
+
+// Reasons of IssuerDiscovered, beside CABundleMissing and NotAsked.
+const (
+	// ReasonIssuerDiscovered says that metadata and keys are there and as they should be.
+	ReasonIssuerDiscovered = "IssuerDiscovered"
+	// ReasonIssuerUnreachable says that the issuer does not answer the operator.
+	ReasonIssuerUnreachable = "IssuerUnreachable"
+	// ReasonIssuerUntrusted says that the issuer's certificate does not verify.
+	ReasonIssuerUntrusted = "IssuerUntrusted"
+	// ReasonAddressNotAllowed says that the issuer's host leads to an address where the operator asks nobody.
+	ReasonAddressNotAllowed = "AddressNotAllowed"
+	// ReasonMetadataMissing says that no well-known place of the issuer has metadata.
+	ReasonMetadataMissing = "MetadataMissing"
+	// ReasonIssuerMismatch says that the metadata is that of another issuer.
+	ReasonIssuerMismatch = "IssuerMismatch"
+	// ReasonKeysMissing says that the issuer publishes no key that verifies signatures.
+	ReasonKeysMissing = "KeysMissing"
+	// ReasonIntrospectionMissing says that the metadata has no introspection endpoint, which opaque tokens need.
+	ReasonIntrospectionMissing = "IntrospectionMissing"
+	// ReasonPKCENotAdvertised says that the metadata does not advertise PKCE with S256, without which MCP clients do not go on.
+	ReasonPKCENotAdvertised = "PKCENotAdvertised"
+	// ReasonCABundleInvalid says that spec.tokens.caBundleRef leads to no PEM certificate.
+	ReasonCABundleInvalid = "CABundleInvalid"
+	// ReasonProbeDisabled says that the operator is told to ask no issuer.
+	ReasonProbeDisabled = "ProbeDisabled"
 )
 
 // Reasons of Available.
@@ -104,7 +132,7 @@ const (
 	ReasonForeignPod = "ForeignPod"
 	// ReasonPropagating says that the configuration is on its way to a pod.
 	ReasonPropagating = "Propagating"
-	// ReasonNotAsked says that the operator has not come to ask a pod yet.
+	// ReasonNotAsked says that the operator has not come to ask a pod, or the issuer, yet.
 	ReasonNotAsked = "NotAsked"
 	// ReasonNoReadyReplicas says that no pod takes requests, so there is nobody to ask.
 	ReasonNoReadyReplicas = "NoReadyReplicas"

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
-	"strings"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
 
 // metadata is what the runtime needs of RFC 8414 metadata.
@@ -28,15 +28,14 @@ func (m *metadata) signsIntrospection() bool {
 // discover returns metadata that says where the issuer's keys are.
 func discover(ctx context.Context, client *http.Client, issuer string) (*metadata, error) {
 	return discoverFor(ctx, client, issuer, func(m *metadata) error {
-		return checkIssuerURL("jwks_uri", m.JWKSURI, issuer)
+		return config.CheckIssuerURL("jwks_uri", m.JWKSURI, issuer)
 	})
 }
 
 // discoverFor returns the metadata of issuer from the first well-known place
-// that has it and satisfies check: RFC 8414, OpenID Connect with the path
-// inserted, and OpenID Connect Discovery 1.0 with the path in front.
+// that has it and satisfies check.
 func discoverFor(ctx context.Context, client *http.Client, issuer string, check func(*metadata) error) (*metadata, error) {
-	urls, err := metadataURLs(issuer)
+	urls, err := config.MetadataURLs(issuer)
 	if err != nil {
 		return nil, err
 	}
@@ -54,22 +53,6 @@ func discoverFor(ctx context.Context, client *http.Client, issuer string, check 
 	return nil, fmt.Errorf("discovering issuer %s: %w", issuer, errors.Join(errs...))
 }
 
-func metadataURLs(issuer string) ([]string, error) {
-	u, err := url.Parse(issuer)
-	if err != nil {
-		return nil, fmt.Errorf("issuer is not a URL: %w", err)
-	}
-	origin, path := u.Scheme+"://"+u.Host, strings.TrimSuffix(u.EscapedPath(), "/")
-	urls := []string{
-		origin + "/.well-known/oauth-authorization-server" + path,
-		origin + "/.well-known/openid-configuration" + path,
-	}
-	if path != "" {
-		urls = append(urls, origin+path+"/.well-known/openid-configuration")
-	}
-	return urls, nil
-}
-
 func fetchMetadata(ctx context.Context, client *http.Client, rawURL, issuer string) (*metadata, error) {
 	body, err := fetchJSON(ctx, client, rawURL)
 	if err != nil {
@@ -84,17 +67,4 @@ func fetchMetadata(ctx context.Context, client *http.Client, rawURL, issuer stri
 		return nil, fmt.Errorf("GET %s: the metadata names issuer %q, want %q", rawURL, md.Issuer, issuer)
 	}
 	return &md, nil
-}
-
-// checkIssuerURL wants https unless the issuer itself is http, which Validate
-// allows on loopback hosts only.
-func checkIssuerURL(member, value, issuer string) error {
-	u, err := url.Parse(value)
-	if err != nil || u.Host == "" {
-		return fmt.Errorf("%s %q is not an absolute URL", member, value)
-	}
-	if u.Scheme != "https" && (u.Scheme != "http" || !strings.HasPrefix(issuer, "http://")) {
-		return fmt.Errorf("%s %q: want https", member, value)
-	}
-	return nil
 }

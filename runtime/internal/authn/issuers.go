@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
 
 // metadataLifetime is how long metadata is believed without being fetched again.
@@ -40,7 +42,7 @@ func (i *Issuers) introspection(ctx context.Context, client *http.Client, issuer
 		return before.metadata, nil
 	}
 	md, err := discoverFor(ctx, client, issuer, func(m *metadata) error {
-		return checkIssuerURL("introspection_endpoint", m.IntrospectionEndpoint, issuer)
+		return config.CheckIssuerURL("introspection_endpoint", m.IntrospectionEndpoint, issuer)
 	})
 	if err != nil {
 		if ok {
