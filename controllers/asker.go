@@ -6,12 +6,10 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
-	"sync/atomic"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -19,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
-	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/securedmcp/operator/controllers/internal/configz"
 	"github.com/securedmcp/operator/controllers/internal/desired"
@@ -54,8 +51,7 @@ type Asker struct {
 	client  client.Reader
 	configz *configz.Client
 	answers answers
-	// wake has the Reconciler look at a server; nil until it is set up.
-	wake atomic.Pointer[func(reconcile.Request)]
+	news    bell
 }
 
 // NewAsker returns an Asker that finds pods through c and asks them through pods;
@@ -98,9 +94,9 @@ func (a *Asker) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 	}
 	wanted := what.unreachable == "" && what.Refusal == "" && what.Revision == announcedRevision(&p)
 	news, attempts := a.answers.record(&p, round, what, wanted)
-	if wake := a.wake.Load(); news && wake != nil {
+	if news {
 		for _, server := range serverOfPod(ctx, &p) {
-			(*wake)(server)
+			a.news.ring(server)
 		}
 	}
 	return reconcile.Result{RequeueAfter: pause(attempts, what.unreachable != "")}, nil
@@ -147,14 +143,6 @@ func pause(attempts int, unreachable bool) time.Duration {
 	}
 	const enough = 20 // more would overflow
 	return wait.Jitter(min(firstPause<<min(attempts-1, enough), most), pauseJitter)
-}
-
-// news is what has the Asker wake a server: the queue of the Reconciler.
-func (a *Asker) news() source.Source {
-	return source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-		a.wake.Store(new(q.Add))
-		return nil
-	})
 }
 
 // podIsAskedAnew lets those changes through after which the last answer may not

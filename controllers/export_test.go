@@ -1,9 +1,13 @@
 package controllers
 
 import (
+	"context"
 	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
 // LosePatience has the next pass over server write what it knows, as if it had
@@ -17,3 +21,13 @@ func (r *Reconciler) LosePatience(server client.ObjectKey) {
 
 // LookEvery has a look for optional APIs every period, from its start on.
 func (a *APIs) LookEvery(period time.Duration) { a.period = period }
+
+// AnswerNow puts what server wants to know of its issuer, as if it were time to.
+func (p *Prober) AnswerNow(ctx context.Context, server *v1alpha1.SecuredMCPServer) (reconcile.Result, error) {
+	p.probes.mu.Lock()
+	for _, e := range p.probes.by {
+		e.next = time.Time{}
+	}
+	p.probes.mu.Unlock()
+	return p.Reconcile(ctx, questionOf(server))
+}

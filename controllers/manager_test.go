@@ -17,6 +17,7 @@ import (
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers"
+	"github.com/securedmcp/operator/controllers/internal/issuerprobe"
 	"github.com/securedmcp/operator/test/kubetest"
 )
 
@@ -29,10 +30,11 @@ func runOperator(w *world) {
 		w.t.Fatal(err)
 	}
 	asker := controllers.NewAsker(mgr.GetClient(), w.network.client())
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, newAPIs(w.t, mgr), mgr.GetEventRecorder("test"), platform, controllers.Policy{})
+	prober := controllers.NewProber(mgr.GetAPIReader(), issuerprobe.NewClient(w.network.dial))
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, prober, newAPIs(w.t, mgr), mgr.GetEventRecorder("test"), platform, controllers.Policy{})
 	// Tests run several operators in one process, whose metrics then clash.
 	opts := controller.Options{SkipNameValidation: new(true), MaxConcurrentReconciles: 2}
-	if err := errors.Join(asker.SetupWithManager(mgr, opts), reconciler.SetupWithManager(mgr, opts)); err != nil {
+	if err := errors.Join(asker.SetupWithManager(mgr, opts), prober.SetupWithManager(mgr), reconciler.SetupWithManager(mgr, opts)); err != nil {
 		w.t.Fatal(err)
 	}
 	stopped := make(chan error, 1)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers"
+	"github.com/securedmcp/operator/controllers/internal/issuerprobe"
 	"github.com/securedmcp/operator/test/kubetest"
 )
 
@@ -31,6 +32,8 @@ type operator struct {
 	cached     client.Client
 	reconciler *controllers.Reconciler
 	asker      *controllers.Asker
+	prober     *controllers.Prober
+	apis       *controllers.APIs
 	writes     *writes
 	faults     *faults
 	events     *recorder
@@ -38,7 +41,7 @@ type operator struct {
 }
 
 // startOperator starts what cmd/operator starts, except that nothing wakes the
-// reconciler and nobody asks the pods.
+// reconciler and nobody asks the pods and issuers.
 func startOperator(t testing.TB, network *podNetwork) *operator {
 	t.Helper()
 	return startOperatorWith(t, network, controllers.Policy{})
@@ -59,7 +62,8 @@ func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Pol
 	}
 	apis := newAPIs(t, mgr)
 	asker, told := controllers.NewAsker(mgr.GetClient(), network.client()), new(recorder)
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, apis, told, platform, policy)
+	prober := controllers.NewProber(mgr.GetAPIReader(), issuerprobe.NewClient(network.dial))
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, prober, apis, told, platform, policy)
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
 	stop := sync.OnceFunc(func() {
@@ -76,7 +80,7 @@ func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Pol
 	if err := errors.Join(apis.Start(ctx, queue), apis.WaitForSync(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	return &operator{cached: mgr.GetClient(), reconciler: reconciler, asker: asker, writes: counted, faults: faults, events: told, stop: stop}
+	return &operator{cached: mgr.GetClient(), reconciler: reconciler, asker: asker, prober: prober, apis: apis, writes: counted, faults: faults, events: told, stop: stop}
 }
 
 // newAPIs looks more often than an operator does.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"sync/atomic"
+	"syscall"
 
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -18,7 +19,8 @@ import (
 	"github.com/securedmcp/operator/controllers"
 )
 
-// podNetwork leads the addresses of pods to listeners of this process.
+// podNetwork leads the addresses of pods, and of issuers, to listeners of this
+// process.
 type podNetwork struct {
 	mu        sync.Mutex
 	listeners map[string]string
@@ -37,19 +39,28 @@ func (n *podNetwork) join(listener string) (ip string) {
 	return ip
 }
 
+// lead has a host and port lead to a listener.
+func (n *podNetwork) lead(address, listener string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.listeners[address] = listener
+}
+
+func (n *podNetwork) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	n.mu.Lock()
+	listener, ok := n.listeners[address]
+	n.mu.Unlock()
+	if !ok {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: fmt.Errorf("nobody has %s: %w", address, syscall.EHOSTUNREACH)}
+	}
+	return new(net.Dialer).DialContext(ctx, network, listener)
+}
+
 // client is the operator's client, but for where addresses lead, and that it
 // counts.
 func (n *podNetwork) client() *http.Client {
 	pods := controllers.NewPodClient()
-	pods.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
-		n.mu.Lock()
-		listener, ok := n.listeners[address]
-		n.mu.Unlock()
-		if !ok {
-			return nil, fmt.Errorf("nobody has %s", address)
-		}
-		return new(net.Dialer).DialContext(ctx, network, listener)
-	}
+	pods.Transport.(*http.Transport).DialContext = n.dial
 	transport := pods.Transport
 	pods.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 		now := n.questions.Add(1)

@@ -13,9 +13,12 @@ package controllers
 // +kubebuilder:rbac:groups=securedmcp.dev,resources=securedmcpservers/finalizers,verbs=update
 //
 // Children of every server: read to see whether they are as they should be; create and patch are what a server-side apply needs.
-// +kubebuilder:rbac:groups="",resources=configmaps;serviceaccounts;services,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=serviceaccounts;services,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
+//
+// ConfigMaps: children as those above; and the CA bundles that servers name, read to ask their issuers and to say which one is missing.
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch
 //
 // Children that come and go with the spec, and so are deleted too.
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=get;list;watch;create;patch;delete

@@ -29,8 +29,10 @@ const FieldOwner = "securedmcp-operator"
 type Reconciler struct {
 	client client.Client
 	// live reads past the cache, which holds only what the operator made.
-	live   client.Reader
-	asker  *Asker
+	live  client.Reader
+	asker *Asker
+	// prober is nil if issuers are not to be asked.
+	prober *Prober
 	apis   *APIs
 	events events.EventRecorder
 	// platform is what the cluster's administrator has decided for all servers.
@@ -47,18 +49,19 @@ type Platform = desired.Platform
 
 // NewReconciler returns a Reconciler that reads through c, whose cache
 // CacheOptions describes and whose index IndexClaims added, and through live,
-// which has no cache. What pods enforce it learns from asker, which is set up
-// beside it, and which optional kinds there are from apis.
-func NewReconciler(c client.Client, live client.Reader, asker *Asker, apis *APIs, recorder events.EventRecorder, platform Platform, policy Policy) *Reconciler {
+// which has no cache. What pods enforce it learns from asker, and of issuers from
+// prober, which are set up beside it; a nil prober asks none. Which optional kinds
+// there are it learns from apis.
+func NewReconciler(c client.Client, live client.Reader, asker *Asker, prober *Prober, apis *APIs, recorder events.EventRecorder, platform Platform, policy Policy) *Reconciler {
 	return &Reconciler{
-		client: client.WithFieldOwner(c, FieldOwner), live: live, asker: asker, apis: apis, events: recorder, platform: platform, policy: policy,
+		client: client.WithFieldOwner(c, FieldOwner), live: live, asker: asker, prober: prober, apis: apis, events: recorder, platform: platform, policy: policy,
 		started: sync.OnceValue(time.Now),
 	}
 }
 
 // SetupWithManager lists what wakes the reconciler.
 func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, opts controller.Options) error {
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named("securedmcpserver").
 		WithOptions(opts).
 		For(&v1alpha1.SecuredMCPServer{}).
@@ -72,9 +75,12 @@ func (r *Reconciler) SetupWithManager(mgr ctrl.Manager, opts controller.Options)
 		Owns(&autoscalingv2.HorizontalPodAutoscaler{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(serverOfPod), builder.WithPredicates(podChangedVisibly)).
 		Watches(&v1alpha1.SecuredMCPServer{}, rivals(r.client)).
-		WatchesRawSource(r.asker.news()).
-		WatchesRawSource(r.apis).
-		Complete(r)
+		WatchesRawSource(r.asker.news.source()).
+		WatchesRawSource(r.apis)
+	if r.prober != nil {
+		b = b.WatchesRawSource(r.prober.news.source())
+	}
+	return b.Complete(r)
 }
 
 // Reconcile runs one pass.
@@ -84,7 +90,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, err
 	}
 	if server.UID == "" || !server.DeletionTimestamp.IsZero() {
-		r.patience.end(req.NamespacedName)
+		r.forget(req.NamespacedName)
 		return reconcile.Result{}, nil // owner references take the children along
 	}
 	r.started()
@@ -100,6 +106,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return s.result(r.report(ctx, s))
 }
 
+// forget drops what is remembered of a server that is gone.
+func (r *Reconciler) forget(server client.ObjectKey) {
+	r.patience.end(server)
+	if r.prober != nil {
+		r.prober.issuers.forget(server)
+	}
+}
+
 // left is how long the status waits for what is expected to change it.
 func (r *Reconciler) left(s *scope) time.Duration {
 	key, most := client.ObjectKeyFromObject(s.server), s.worthWaiting()
@@ -113,6 +127,7 @@ func (r *Reconciler) left(s *scope) time.Duration {
 func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
 	for _, phase := range []func(context.Context, *scope) error{
 		r.acceptSpec,      // can the spec be served?           -> Accepted
+		r.observeIssuer,   // does the issuer answer as needed? -> IssuerDiscovered
 		r.applyChildren,   // server-side apply desired.*
 		r.findPods,        // which there are, for all that follows
 		r.announceConfig,  // have the kubelets refresh volumes

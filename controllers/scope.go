@@ -15,15 +15,16 @@ import (
 )
 
 // readyTypes are the conditions that Ready sums up, in the order in which it
-// looks at them.
+// looks at them. IssuerDiscovered is not one: an identity provider that is down
+// must not make servers unready that go on with the keys they have.
 var readyTypes = []string{
 	v1alpha1.ConditionAccepted, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionEnforced,
 }
 
 // conditionTypes are all conditions, in the order in which people read them.
 var conditionTypes = []string{
-	v1alpha1.ConditionAccepted, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionEnforced,
-	v1alpha1.ConditionReady,
+	v1alpha1.ConditionAccepted, v1alpha1.ConditionIssuerDiscovered, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed,
+	v1alpha1.ConditionEnforced, v1alpha1.ConditionReady,
 }
 
 // scope is what one pass knows and decides about one server.

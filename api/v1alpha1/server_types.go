@@ -174,8 +174,9 @@ type SecuredMCPServerSpec struct {
 
 // SecuredMCPServerStatus is what the operator last saw.
 type SecuredMCPServerStatus struct {
-	// conditions are Accepted, Available, Exposed, Enforced and Ready. Ready is True when all of the others are, and otherwise carries the reason and
-	// message of the first that is not. Exposed says that the Ingress has an address; whether its certificate exists is not checked. Enforced
+	// conditions are Accepted, IssuerDiscovered, Available, Exposed, Enforced and Ready. Ready is True when all of the others but IssuerDiscovered are,
+	// and otherwise carries the reason and message of the first that is not. IssuerDiscovered says whether the issuer answers the operator as pods
+	// and clients need it to; nothing else goes by it. Exposed says that the Ingress has an address; whether its certificate exists is not checked. Enforced
 	// says that every ready pod, asked by the operator, enforces revision. All reasons are in docs/reference/conditions.md.
 	// +optional
 	// +listType=map

@@ -53,6 +53,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.Func("dns-namespaces", "`namespaces` of the DNS servers that pods with declared egress may ask, separated by commas (default: any address at port 53)", list(&o.DNSNamespaces))
 	flags.Func("namespaces", "`namespaces` whose servers are worked on, separated by commas (default: all)", list(&o.Namespaces))
 	flags.StringVar(&o.WatchLabelSelector, "watch-label-selector", "", "label `selector` of the servers that are worked on (default: all)")
+	flags.BoolVar(&o.IssuerProbe, "issuer-probe", true, "ask the issuers of servers for their metadata and keys, and say in the condition IssuerDiscovered what is wrong with them")
 	flags.Func("allowed-hosts", "`NAMESPACE=HOST,...` hosts that servers of a namespace may have; *.example.com is every host below, the namespace * is all of them; may be repeated (default: every host)", hosts(&o.Policy))
 	flags.Func("allowed-image-prefixes", "`prefixes` that images of servers must have, separated by commas (default: every image)", list(&o.Policy.AllowedImagePrefixes))
 	flags.Func("allowed-ingress-annotations", "`names` of annotations that servers may put on their Ingress, separated by commas; example.com/* is every name below, * is every name (default: every name, or some harmless ones with --allowed-hosts)", names(&o.Policy.AllowedIngressAnnotations))

@@ -22,7 +22,7 @@ func TestHelpNamesEveryFlagAndIsNoError(t *testing.T) {
 	if err := run(t.Context(), []string{"--help"}, io.Discard, &out); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"runtime-image", "leader-elect", "leader-elect-name", "health-probe-bind-address", "metrics-bind-address", "max-concurrent-reconciles", "log-level", "log-format", "operator-namespace", "cluster-domain", "dns-namespaces", "monitoring-namespaces", "namespaces", "watch-label-selector", "allowed-hosts", "allowed-image-prefixes", "allowed-ingress-annotations", "allowed-pod-annotations", "allowed-pod-labels", "kubeconfig", "version"} {
+	for _, name := range []string{"runtime-image", "leader-elect", "leader-elect-name", "health-probe-bind-address", "metrics-bind-address", "max-concurrent-reconciles", "log-level", "log-format", "operator-namespace", "cluster-domain", "dns-namespaces", "monitoring-namespaces", "namespaces", "watch-label-selector", "issuer-probe", "allowed-hosts", "allowed-image-prefixes", "allowed-ingress-annotations", "allowed-pod-annotations", "allowed-pod-labels", "kubeconfig", "version"} {
 		if !strings.Contains(out.String(), "  -"+name) {
 			t.Errorf("no flag %s in:\n%s", name, out.String())
 		}

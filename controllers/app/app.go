@@ -31,6 +31,7 @@ import (
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers"
+	"github.com/securedmcp/operator/controllers/internal/issuerprobe"
 	"github.com/securedmcp/operator/controllers/render"
 )
 
@@ -92,11 +93,15 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	if err := asker.SetupWithManager(mgr, controllerOptions(o)); err != nil {
 		return nil, fmt.Errorf("setting up the questions to pods: %w", err)
 	}
+	prober, err := newProber(mgr, o)
+	if err != nil {
+		return nil, fmt.Errorf("setting up the questions to issuers: %w", err)
+	}
 	apis, err := controllers.NewAPIs(mgr)
 	if err != nil {
 		return nil, fmt.Errorf("setting up the optional APIs: %w", err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, apis, mgr.GetEventRecorder(controllers.FieldOwner), platform(o), o.Policy)
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, prober, apis, mgr.GetEventRecorder(controllers.FieldOwner), platform(o), o.Policy)
 	if err := reconciler.SetupWithManager(mgr, controllerOptions(o)); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
@@ -104,6 +109,15 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 		return nil, fmt.Errorf("setting up the watch over the history: %w", err)
 	}
 	return mgr, addProbes(mgr)
+}
+
+// newProber returns nil if issuers are not to be asked.
+func newProber(mgr ctrl.Manager, o Options) (*controllers.Prober, error) {
+	if !o.IssuerProbe {
+		return nil, nil
+	}
+	prober := controllers.NewProber(mgr.GetAPIReader(), issuerprobe.NewClient(issuerprobe.Guarded(nil)))
+	return prober, prober.SetupWithManager(mgr)
 }
 
 // cacheOptions narrows the cache to the namespaces and servers of o. Those

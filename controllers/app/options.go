@@ -66,6 +66,9 @@ type Options struct {
 	// WatchLabelSelector selects the servers that are worked on by their
 	// labels, so that several operators can share a cluster. Empty is all.
 	WatchLabelSelector string
+	// IssuerProbe has the operator ask the issuers of servers for their metadata
+	// and keys, and say in IssuerDiscovered what is wrong with them.
+	IssuerProbe bool
 	// Policy bounds what servers may ask for.
 	Policy controllers.Policy
 	// Logger gets everything that is logged, by libraries too.

@@ -134,7 +134,7 @@ func TestKubectlShowsWhatMatters(t *testing.T) {
 		},
 		"describe shows the conditions": {
 			[]string{"describe", "smcp", serverName},
-			[]string{"Accepted", "Available", "Exposed", "Enforced", "Resource Metadata URL", "Revision"},
+			[]string{"Accepted", "IssuerDiscovered", "Available", "Exposed", "Enforced", "Resource Metadata URL", "Revision"},
 		},
 	}
 	for name, tc := range cases {
@@ -168,6 +168,23 @@ func TestTheStatusIsWhatThePodsServe(t *testing.T) {
 			t.Errorf("a pod enforces %s, status.revision is %s", revision, got.Status.Revision)
 		}
 	})
+}
+
+// The operator finds the issuer as the pods do: by name, and over TLS with the
+// certificate authority of a ConfigMap.
+func TestTheIssuerIsAskedAndSaidToBeRight(t *testing.T) {
+	t.Parallel()
+	s := newServer(t).start()
+	s.waitCondition(v1alpha1.ConditionIssuerDiscovered, metav1.ConditionTrue, v1alpha1.ReasonIssuerDiscovered)
+
+	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Issuer += "/" })
+	message := s.waitCondition(v1alpha1.ConditionIssuerDiscovered, metav1.ConditionFalse, v1alpha1.ReasonIssuerMismatch)
+	if want := "it does not end with a slash, as spec.issuer does"; !strings.Contains(message, want) {
+		t.Errorf("the message lacks %q: %s", want, message)
+	}
+	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Issuer = strings.TrimSuffix(spec.Issuer, "/") })
+	s.waitCondition(v1alpha1.ConditionIssuerDiscovered, metav1.ConditionTrue, v1alpha1.ReasonIssuerDiscovered)
+	s.waitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 }
 
 // What the operator says and what the pods say must not differ at any moment at

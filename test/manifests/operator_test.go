@@ -79,6 +79,11 @@ func TestOperatorWithRightsInOneNamespace(t *testing.T) {
 	must(t, admin.Create(t.Context(), beyond))
 	must(t, admin.Create(t.Context(), within))
 	wait(t, "it starts the one in its namespace", func() bool { return ready(t, admin, within) == "False Progressing" })
+	wait(t, "it looks for the CA bundle of the issuer", func() bool {
+		must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(within), within))
+		c := meta.FindStatusCondition(within.Status.Conditions, v1alpha1.ConditionIssuerDiscovered)
+		return c != nil && c.Reason == v1alpha1.ReasonCABundleMissing
+	})
 	if must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(beyond), beyond)); len(beyond.Status.Conditions) > 0 {
 		t.Errorf("the one in another namespace has conditions: %v", beyond.Status.Conditions)
 	}
@@ -158,7 +163,7 @@ func startOperator(t *testing.T, account string, namespaces []string) *runningOp
 	go func() {
 		o.done <- app.Run(ctx, cfg, app.Options{
 			RuntimeImage: "ghcr.io/securedmcp/runtime:test", LeaderElect: true, LeaderElectionName: account, LeaderElectionNamespace: namespace,
-			HealthProbeBindAddress: o.probes, MetricsBindAddress: o.metricsAt, MaxConcurrentReconciles: 2, Namespaces: namespaces,
+			HealthProbeBindAddress: o.probes, MetricsBindAddress: o.metricsAt, MaxConcurrentReconciles: 2, Namespaces: namespaces, IssuerProbe: true,
 			Logger: slog.New(slog.NewJSONHandler(&o.log, nil)),
 		})
 	}()

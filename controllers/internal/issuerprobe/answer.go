@@ -26,6 +26,9 @@ func NoBundle(message string) Answer {
 	return Answer{Reason: v1alpha1.ReasonCABundleMissing, message: message}
 }
 
+// Fine tells whether the issuer is as it should be.
+func (a *Answer) Fine() bool { return a.Reason == v1alpha1.ReasonIssuerDiscovered }
+
 // Unreachable tells whether another attempt may fare better right away.
 func (a *Answer) Unreachable() bool { return a.Reason == v1alpha1.ReasonIssuerUnreachable }
 
@@ -70,7 +73,7 @@ func (n *names) has(name string) bool {
 
 // Message says what a means for one server.
 func (a *Answer) Message(spec *v1alpha1.SecuredMCPServerSpec) string {
-	if a.Reason != v1alpha1.ReasonIssuerDiscovered {
+	if !a.Fine() {
 		return a.message
 	}
 	what := "metadata and keys are there"
