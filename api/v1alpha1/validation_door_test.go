@@ -91,6 +91,22 @@ var spoiledDoors = map[string]spoiled{
 		func(o object) { o.remove("spec", "rateLimit", "redis", "tls") },
 		"spec.rateLimit.redis.caBundleRef: Invalid value: want tls: Required beside caBundleRef",
 	},
+	"certificates of Redis in a ConfigMap whose name is a path": {
+		func(o object) { o.set("../x", "spec", "rateLimit", "redis", "caBundleRef", "name") },
+		`spec.rateLimit.redis.caBundleRef.name: Invalid value: "../x": want the name of a ConfigMap: lower-case letters, digits, hyphens and dots`,
+	},
+	"certificates of Redis in a ConfigMap whose key is a path": {
+		func(o object) { o.set("../x", "spec", "rateLimit", "redis", "caBundleRef", "key") },
+		`spec.rateLimit.redis.caBundleRef.key: Invalid value: "../x": want the key of a ConfigMap: letters, digits, hyphens, underscores and dots`,
+	},
+	"a password of Redis in a Secret whose name is a path": {
+		func(o object) { o.set("../x", "spec", "rateLimit", "redis", "passwordRef", "name") },
+		`spec.rateLimit.redis.passwordRef.name: Invalid value: "../x": want the name of a Secret: lower-case letters, digits, hyphens and dots`,
+	},
+	"a password of Redis in a Secret whose key is a path": {
+		func(o object) { o.set("../x", "spec", "rateLimit", "redis", "passwordRef", "key") },
+		`spec.rateLimit.redis.passwordRef.key: Invalid value: "../x": want the key of a Secret: letters, digits, hyphens, underscores and dots`,
+	},
 	"a password without a key": {
 		func(o object) { o.remove("spec", "rateLimit", "redis", "passwordRef", "key") },
 		"spec.rateLimit.redis.passwordRef.key: Required value",

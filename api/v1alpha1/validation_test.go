@@ -80,8 +80,9 @@ type spoiled struct {
 	want  string
 }
 
-// Every rule of the API has a case here or in the tables that it refers to.
-func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
+// refusals has a case for every rule of the API, here or in the tables that it
+// refers to.
+func refusals() map[string]spoiled {
 	tests := map[string]spoiled{
 		"the name is too long for the Service and the pods": {
 			func(o object) { o.set(strings.Repeat("a", 53), "metadata", "name") },
@@ -411,8 +412,12 @@ func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
 	maps.Copy(tests, spoiledTokens)
 	maps.Copy(tests, spoiledDoors)
 	maps.Copy(tests, spoiledTelemetry)
+	return tests
+}
+
+func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
 	c := newClient(t)
-	for name, test := range tests {
+	for name, test := range refusals() {
 		t.Run(name, func(t *testing.T) {
 			o := parse(t, valid)
 			test.spoil(o)

@@ -160,6 +160,14 @@ var spoiledTokens = map[string]spoiled{
 		func(o object) { o.opaque(); o.introspection("../x", "clientSecretRef", "key") },
 		`spec.tokens.introspection.clientSecretRef.key: Invalid value: "../x": want the key of a Secret: letters, digits, hyphens, underscores and dots`,
 	},
+	"a private key's Secret is a path": {
+		func(o object) { o.privateKey(); o.introspection("../x", "privateKeyRef", "name") },
+		`spec.tokens.introspection.privateKeyRef.name: Invalid value: "../x": want the name of a Secret: lower-case letters, digits, hyphens and dots`,
+	},
+	"a private key's key is a path": {
+		func(o object) { o.privateKey(); o.introspection("../x", "privateKeyRef", "key") },
+		`spec.tokens.introspection.privateKeyRef.key: Invalid value: "../x": want the key of a Secret: letters, digits, hyphens, underscores and dots`,
+	},
 	"an answer is believed for more than ten minutes": {
 		func(o object) { o.opaque(); o.introspection(int64(601), "cacheSeconds") },
 		"spec.tokens.introspection.cacheSeconds: Invalid value: 601: spec.tokens.introspection.cacheSeconds in body should be less than or equal to 600",
