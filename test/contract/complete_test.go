@@ -19,7 +19,7 @@ var onTheCluster = map[string]string{
 	"exposure.ingress.annotations":    "TestIngressOfAResourceWithoutAPath",
 	"exposure.ingress.tls.secretName": "TestAClientGoesFromChallengeToStepUp",
 
-	"exposure.ingress.tls.issuerRef.name":  "TestACertificateIsAskedForAndFollowed",
+	"exposure.ingress.tls.issuerRef.name":  "TestCertManagerMakesTheCertificate",
 	"exposure.ingress.tls.issuerRef.kind":  "TestACertificateIsAskedForAndFollowed",
 	"exposure.ingress.tls.issuerRef.group": "TestCertificateOfAnIssuer",
 
