@@ -16,35 +16,35 @@ import (
 // objects. Each names the test that shows it.
 var onTheCluster = map[string]string{
 	"exposure.ingress.className":      "TestAClientGoesFromChallengeToStepUp",
-	"exposure.ingress.annotations":    "TestIngressOfAResourceWithoutAPath",
+	"exposure.ingress.annotations":    "TestEveryFieldForTheClusterReachesIt",
 	"exposure.ingress.tls.secretName": "TestAClientGoesFromChallengeToStepUp",
 
 	"exposure.ingress.tls.issuerRef.name":  "TestCertManagerMakesTheCertificate",
 	"exposure.ingress.tls.issuerRef.kind":  "TestACertificateIsAskedForAndFollowed",
 	"exposure.ingress.tls.issuerRef.group": "TestCertificateOfAnIssuer",
 
-	"workload.replicas":           "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.resources.limits":   "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.resources.requests": "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.image":              "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.imagePullPolicy":    "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.imagePullSecrets[]": "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.podLabels":          "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.podAnnotations":     "TestARestartByHandIsRespected",
-	"workload.egress":             "TestNetworkPolicyOfWhatIsDeclared",
+	"workload.replicas":           "TestEveryFieldForTheClusterReachesIt",
+	"workload.resources.limits":   "TestEveryFieldForTheClusterReachesIt",
+	"workload.resources.requests": "TestEveryFieldForTheClusterReachesIt",
+	"workload.image":              "TestEveryFieldForTheClusterReachesIt",
+	"workload.imagePullPolicy":    "TestEveryFieldForTheClusterReachesIt",
+	"workload.imagePullSecrets[]": "TestEveryFieldForTheClusterReachesIt",
+	"workload.podLabels":          "TestEveryFieldForTheClusterReachesIt",
+	"workload.podAnnotations":     "TestEveryFieldForTheClusterReachesIt",
+	"workload.egress":             "TestDeclaredEgressIsAllThereIs",
 
-	"workload.autoscaling.minReplicas":          "TestAutoscaledServer",
-	"workload.autoscaling.maxReplicas":          "TestTheAutoscalerDecidesTheReplicas",
-	"workload.autoscaling.targetCPUUtilization": "TestAutoscaledServer",
+	"workload.autoscaling.minReplicas":          "TestEveryFieldForTheClusterReachesIt",
+	"workload.autoscaling.maxReplicas":          "TestEveryFieldForTheClusterReachesIt",
+	"workload.autoscaling.targetCPUUtilization": "TestEveryFieldForTheClusterReachesIt",
 
-	"workload.scheduling.nodeSelector":                "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.scheduling.tolerations[]":               "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.scheduling.affinity":                    "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.scheduling.topologySpreadConstraints[]": "TestDeploymentOfAWorkloadWithEveryField",
-	"workload.scheduling.priorityClassName":           "TestDeploymentOfAWorkloadWithEveryField",
+	"workload.scheduling.nodeSelector":                "TestEveryFieldForTheClusterReachesIt",
+	"workload.scheduling.tolerations[]":               "TestEveryFieldForTheClusterReachesIt",
+	"workload.scheduling.affinity":                    "TestEveryFieldForTheClusterReachesIt",
+	"workload.scheduling.topologySpreadConstraints[]": "TestEveryFieldForTheClusterReachesIt",
+	"workload.scheduling.priorityClassName":           "TestEveryFieldForTheClusterReachesIt",
 
-	"exposure.from[].namespaceSelector": "TestNetworkPolicyOfWhatIsDeclared",
-	"exposure.from[].podSelector":       "TestNetworkPolicyOfWhatIsDeclared",
+	"exposure.from[].namespaceSelector": "TestOnlyThoseGetInWhomThePolicyNames",
+	"exposure.from[].podSelector":       "TestOnlyThoseGetInWhomThePolicyNames",
 }
 
 // A field without a contract test is a field that may be accepted and ignored.
