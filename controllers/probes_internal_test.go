@@ -65,11 +65,11 @@ func TestIssuersAreAskedAgainSoonOrLate(t *testing.T) {
 			}
 			p.end(id, answer)
 			_, _, left := p.of(id)
-			time.Sleep(left - 1)
+			time.Sleep(left - time.Millisecond)
 			if p.begin(id) {
 				t.Fatalf("asked again before %s are over", left)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Millisecond)
 			return left
 		}
 		if pause := ask(fine); pause < 10*time.Minute || pause > 13*time.Minute {
