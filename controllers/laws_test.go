@@ -75,7 +75,7 @@ func checkReplicas(t testing.TB, s *v1alpha1.SecuredMCPServer) {
 	}
 	enforced := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionEnforced)
 	all := n.Ready > 0 && n.Enforcing == n.Ready && s.Status.Revision != ""
-	if got := enforced.Status == metav1.ConditionTrue; got != all && !(all && otherPods[enforced.Reason]) {
+	if got := enforced.Status == metav1.ConditionTrue; got != all && (!all || !otherPods[enforced.Reason]) {
 		t.Errorf("Enforced is %s (%s), with replicas %+v at revision %q", enforced.Status, enforced.Reason, *n, s.Status.Revision)
 	}
 }

@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 
@@ -102,7 +101,7 @@ func extractApplied(live *unstructured.Unstructured) (any, error) {
 		return map[string]any{}, nil
 	}
 	set := new(fieldpath.Set)
-	if err := set.FromJSON(bytes.NewReader(entries[at].FieldsV1.Raw)); err != nil {
+	if err := set.FromJSON(entries[at].FieldsV1.GetRawReader()); err != nil {
 		return nil, fmt.Errorf("reading the managed fields of %s: %w", live.GetKind(), err)
 	}
 	return extract(live.Object, set), nil

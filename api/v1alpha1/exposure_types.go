@@ -62,7 +62,7 @@ type Ingress struct {
 
 	// tls is the certificate that is served. There is no exposure without one.
 	// +required
-	TLS IngressTLS `json:"tls,omitzero"`
+	TLS IngressTLS `json:"tls,omitzero"` //nolint:kubeapilinter // the rule of IngressTLS says in words that it is not to be empty
 }
 
 // IngressTLS is the certificate of an Ingress: a Secret that somebody makes, or one that cert-manager makes.

@@ -63,8 +63,9 @@ func runProgram(t *testing.T, program, account string, values ...string) {
 	t.Helper()
 	var d appsv1.Deployment
 	must(t, runtime.DefaultUnstructuredConverter.FromUnstructured(only(t, helm(t, slices.Concat(withoutCRD, values)...), "Deployment").Object, &d))
-	args := append(d.Spec.Template.Spec.Containers[0].Args,
-		"--kubeconfig="+kubeconfigOf(t, account), "--leader-elect-namespace="+namespace, "--health-probe-bind-address=0")
+	args := slices.Concat(d.Spec.Template.Spec.Containers[0].Args, []string{
+		"--kubeconfig=" + kubeconfigOf(t, account), "--leader-elect-namespace=" + namespace, "--health-probe-bind-address=0",
+	})
 	var log syncBuffer
 	operator := exec.Command(program, args...)
 	operator.Stdout, operator.Stderr = &log, &log

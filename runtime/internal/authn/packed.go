@@ -73,7 +73,7 @@ func (s packed) unpack() *Principal {
 }
 
 func appendInstant(b []byte, t time.Time) []byte {
-	b = binary.BigEndian.AppendUint64(b, uint64(t.Unix()))
+	b = binary.BigEndian.AppendUint64(b, uint64(t.Unix()))          //nolint:gosec // the same bits come back
 	return binary.BigEndian.AppendUint32(b, uint32(t.Nanosecond())) //nolint:gosec // below 1e9
 }
 

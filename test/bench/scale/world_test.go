@@ -2,7 +2,6 @@ package scale
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -121,7 +120,7 @@ func (w *world) await(holds func(*v1alpha1.SecuredMCPServer) bool) {
 		}
 		select {
 		case <-ctx.Done():
-			w.b.Fatal(fmt.Sprintf("%d of %d are done", done, *objects))
+			w.b.Fatalf("%d of %d are done", done, *objects)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -38,7 +39,7 @@ func newConfigFile(dir, resource, issuer string) *configFile {
 
 // write replaces the file in one step, as the kubelet does.
 func (c *configFile) write() error {
-	c.config.Tools = append(c.tools[:len(c.tools):len(c.tools)], changing(c).declaration())
+	c.config.Tools = slices.Concat(c.tools, []config.Tool{changing(c).declaration()})
 	raw, err := config.Encode(&c.config)
 	if err != nil {
 		return err
