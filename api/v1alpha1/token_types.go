@@ -5,8 +5,6 @@ package v1alpha1
 // +kubebuilder:validation:XValidation:fieldPath=".introspection",rule="!has(self.type) || self.type != 'Opaque' || has(self.introspection)",message="want introspection for type Opaque: nothing else says what such a token is worth"
 // +kubebuilder:validation:XValidation:fieldPath=".introspection",rule="!has(self.introspection) || (has(self.type) && self.type == 'Opaque')",message="introspection is for type Opaque only; want type: Opaque beside it, or no introspection"
 // +kubebuilder:validation:XValidation:fieldPath=".jwksURI",rule="!has(self.jwksURI) || !has(self.type) || self.type != 'Opaque'",message="jwksURI is for type JWT only: opaque tokens have no signature"
-// +kubebuilder:validation:XValidation:fieldPath=".algorithms",rule="!has(self.algorithms) || size(self.algorithms) == 0 || !has(self.type) || self.type != 'Opaque'",message="algorithms are for type JWT only: opaque tokens have no signature"
-// +kubebuilder:validation:XValidation:fieldPath=".staleKeysSeconds",rule="!has(self.staleKeysSeconds) || !has(self.type) || self.type != 'Opaque'",message="staleKeysSeconds is for type JWT only: opaque tokens have no signature"
 // +kubebuilder:validation:XValidation:fieldPath=".dpopNonce",rule="!has(self.dpopNonce) || self.dpopNonce != 'Required' || (has(self.dpop) && self.dpop != 'Disabled')",message="want dpop: Optional or Required beside dpopNonce: Required"
 type Tokens struct {
 	// type is JWT, for tokens that are verified with the issuer's keys (RFC 7519, RFC 9068), or Opaque, for tokens that the issuer is asked
@@ -24,11 +22,12 @@ type Tokens struct {
 	// +kubebuilder:validation:XValidation:rule="!self.contains('?') && !self.contains('#') && !self.matches('^[^/]*//[^/]*@')",message="want no user information, query or fragment"
 	JWKSURI string `json:"jwksURI,omitempty"`
 
-	// algorithms are the JWS algorithms (RFC 7518) that access tokens may be signed with. For type JWT. Default: all that there are to choose
-	// from, which are the asymmetric ones; none and HMAC are never accepted (RFC 8725).
+	// algorithms are the JWS algorithms (RFC 7518) that access tokens may be signed with; for type Opaque, introspection answers that the issuer
+	// signs (RFC 9701). Default: all that there are to choose from, which are the asymmetric ones; none and HMAC are never accepted (RFC 8725).
+	// Ed25519 (RFC 9864) is EdDSA by its full name: list both where the issuer may write either.
 	// +optional
 	// +listType=set
-	// +kubebuilder:validation:MaxItems=10
+	// +kubebuilder:validation:MaxItems=11
 	Algorithms []SigningAlgorithm `json:"algorithms,omitempty"`
 
 	// scopeClaims are the claims that scopes are read from, in this order: the first that a token has counts, a string of names separated by
@@ -48,7 +47,8 @@ type Tokens struct {
 	ClockSkewSeconds *int32 `json:"clockSkewSeconds,omitempty"`
 
 	// staleKeysSeconds is how long, in seconds since they were last fetched, known keys stay in use while the issuer cannot be reached. After that
-	// every request is answered 503 until it can. Keys are fetched every five minutes. For type JWT. Default: 86400, a day.
+	// every request is answered 503 until it can. Keys are fetched every five minutes. For type Opaque: the keys of introspection
+	// answers that the issuer signs. Default: 86400, a day.
 	// +optional
 	// +kubebuilder:validation:Minimum=600
 	// +kubebuilder:validation:Maximum=604800
@@ -87,9 +87,9 @@ const (
 	TokenTypeOpaque TokenType = "Opaque"
 )
 
-// SigningAlgorithm is an asymmetric JWS algorithm (RFC 7518, RFC 8037).
+// SigningAlgorithm is an asymmetric JWS algorithm (RFC 7518, RFC 8037, RFC 9864).
 //
-// +kubebuilder:validation:Enum=ES256;ES384;ES512;EdDSA;PS256;PS384;PS512;RS256;RS384;RS512
+// +kubebuilder:validation:Enum=ES256;ES384;ES512;Ed25519;EdDSA;PS256;PS384;PS512;RS256;RS384;RS512
 type SigningAlgorithm string
 
 // DPoPMode says whether key-bound access tokens are accepted.

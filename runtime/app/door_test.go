@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/lestrrat-go/jwx/v2/jwa"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/test/oauthtest"
 	"github.com/securedmcp/operator/test/runtimetest"
 )
@@ -186,6 +187,35 @@ func TestEveryAsymmetricAlgorithm(t *testing.T) {
 				t.Errorf("status %d, want 200: %s", resp.Status, r.Logs())
 			}
 		})
+	}
+}
+
+// RFC 9864 gives EdDSA with Ed25519 a name of its own. Issuers write the one name
+// or the other, in the token and in the key.
+func TestEd25519ByEachOfItsNames(t *testing.T) {
+	for _, published := range []any{"EdDSA", "Ed25519", nil} {
+		f := startWith(t, func(*config.RuntimeConfig) {}, oauthtest.WithAlgorithm(jwa.EdDSA))
+		key, err := oauthtest.NewKey(jwa.EdDSA)
+		must(t, err)
+		key.Members = map[string]any{"alg": published}
+		f.issuer.Publish(key)
+		f.issuer.SignWith(key)
+		for _, alg := range []string{"EdDSA", "Ed25519"} {
+			token := f.issuer.Token(oauthtest.Claims{"scope": "invoices:read"}, oauthtest.Header("alg", alg))
+			if got := f.status(token); got != http.StatusOK {
+				t.Errorf("alg %s by a key of alg %v: status %d, want 200: %s", alg, published, got, f.Logs())
+			}
+		}
+	}
+	for _, listed := range []string{"EdDSA", "Ed25519"} {
+		f := startWith(t, func(c *config.RuntimeConfig) { c.Tokens.Algorithms = []string{listed} }, oauthtest.WithAlgorithm(jwa.EdDSA))
+		for _, alg := range []string{"EdDSA", "Ed25519"} {
+			want := map[bool]int{true: http.StatusOK, false: http.StatusUnauthorized}[alg == listed]
+			token := f.issuer.Token(oauthtest.Claims{"scope": "invoices:read"}, oauthtest.Header("alg", alg))
+			if got := f.status(token); got != want {
+				t.Errorf("alg %s where %s is listed: status %d, want %d", alg, listed, got, want)
+			}
+		}
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 	"github.com/securedmcp/operator/test/runtimetest"
 )
 
-const allAlgorithms = "ES256 ES384 ES512 EdDSA PS256 PS384 PS512 RS256 RS384 RS512"
+const allAlgorithms = "ES256 ES384 ES512 Ed25519 EdDSA PS256 PS384 PS512 RS256 RS384 RS512"
 
 // holder is a client that holds a key.
 type holder struct {
@@ -309,9 +309,13 @@ func TestProofsOfEveryAlgorithm(t *testing.T) {
 	})
 	for _, name := range config.AllAlgorithms() {
 		t.Run(name, func(t *testing.T) {
-			h := newHolder(t, jwa.SignatureAlgorithm(name))
+			algorithm := jwa.SignatureAlgorithm(name)
+			if name == "Ed25519" {
+				algorithm = jwa.EdDSA // which it is, by another name
+			}
+			h := newHolder(t, algorithm)
 			token := h.token(f)
-			if resp := f.Do(withProofs(runtimetest.Request{}, token, h.proof(token, nil))); resp.Status != http.StatusOK {
+			if resp := f.Do(withProofs(runtimetest.Request{}, token, h.proof(token, nil, oauthtest.Header("alg", name)))); resp.Status != http.StatusOK {
 				t.Errorf("status %d, want 200: %s", resp.Status, f.Logs())
 			}
 		})

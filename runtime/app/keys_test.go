@@ -327,4 +327,9 @@ func TestTheBoundOfStaleKeysChangesWithoutTheIssuer(t *testing.T) {
 	if got := f.status(token); got != http.StatusOK {
 		t.Errorf("with the default again: status %d, want 200", got)
 	}
+	c.Tokens.StaleKeysSeconds = 1
+	f.Replace(c)
+	f.issuer.SetOutage(false)
+	// The next refresh is minutes away.
+	runtimetest.Eventually(t, "the keys of an issuer that is back", func() bool { return f.status(token) == http.StatusOK }, f.Logs)
 }

@@ -15,13 +15,25 @@ import (
 
 // startSigned starts the billing server with an issuer that signs its answers
 // (RFC 9701).
-func startSigned(t *testing.T) fixture {
+func startSigned(t *testing.T, algorithms ...string) fixture {
 	t.Helper()
 	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource), oauthtest.WithClient(oauthtest.Client{ID: "runtime", Secret: "s3cr3t"}))
 	issuer.SignAnswers(nil)
 	c := runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1")
 	c.Tokens = config.Tokens{Type: config.TokenOpaque, Introspection: &config.Introspection{ClientID: "runtime", ClientSecretFile: writeTemp(t, []byte("s3cr3t"))}}
+	c.Tokens.Algorithms = algorithms
 	return fixture{Runtime: runtimetest.Start(t, c), issuer: issuer}
+}
+
+func TestSignedAnswersOfListedAlgorithms(t *testing.T) {
+	f := startSigned(t, "RS256")
+	if got := f.status(f.token("invoices:read")); got != http.StatusServiceUnavailable {
+		t.Errorf("ES256: status %d, want 503", got)
+	}
+	f.issuer.Rotate(jwa.RS256)
+	if got := f.status(f.token("invoices:read")); got != http.StatusOK {
+		t.Errorf("RS256: status %d, want 200: %s", got, f.Logs())
+	}
 }
 
 func TestSignedIntrospectionAnswers(t *testing.T) {

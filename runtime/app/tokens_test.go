@@ -66,6 +66,9 @@ func TestScopesFromOtherClaims(t *testing.T) {
 		"the second":             {oauthtest.Claims{"roles": "invoices:read"}, 200},
 		"one that is not listed": {oauthtest.Claims{"scope": "invoices:read"}, 403},
 		"the first of both":      {oauthtest.Claims{"permissions": []string{}, "roles": "invoices:read"}, 403},
+		"one of a string":        {oauthtest.Claims{"roles": "contractors invoices:read"}, 200},
+		"a role with a space":    {oauthtest.Claims{"roles": []string{"contractors invoices:read"}}, 403},
+		"two roles with a space": {oauthtest.Claims{"roles": []string{"contractors invoices:read", "x"}}, 403},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := f.status(f.issuer.Token(tc.claims)); got != tc.status {
@@ -200,7 +203,9 @@ func TestRevocationHoldsForTokensThatAreRemembered(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f := startWith(t, func(*config.RuntimeConfig) {})
 			tc.revoked["scope"], tc.kept["scope"] = "invoices:read", "invoices:read"
-			revoked, kept := f.issuer.Token(tc.revoked), f.issuer.Token(tc.kept)
+			// Of a typ that leaves iat to the issuer.
+			typ := oauthtest.Header("typ", "JWT")
+			revoked, kept := f.issuer.Token(tc.revoked, typ), f.issuer.Token(tc.kept, typ)
 			if a, b := f.status(revoked), f.status(kept); a != http.StatusOK || b != http.StatusOK {
 				t.Fatalf("before: status %d and %d, want 200", a, b)
 			}

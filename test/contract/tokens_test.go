@@ -37,12 +37,16 @@ var tokenFields = map[string]func(*testing.T){
 		}
 	},
 	"tokens.algorithms[]": func(t *testing.T) {
-		s := apply(t, patch(t, `tokens: {algorithms: [EdDSA, RS256]}`))
+		s := apply(t, patch(t, `tokens: {algorithms: [EdDSA, Ed25519, RS256]}`))
 		for algorithm, want := range map[jwa.SignatureAlgorithm]int{jwa.ES256: 401, jwa.EdDSA: 200, jwa.RS256: 200, jwa.PS256: 401} {
 			s.issuer.Rotate(algorithm)
 			if got := s.status(s.token("")); got != want {
 				t.Errorf("%s: status %d, want %d", algorithm, got, want)
 			}
+		}
+		s.issuer.Rotate(jwa.EdDSA)
+		if got := s.status(s.issuer.Token(nil, oauthtest.Header("alg", "Ed25519"))); got != http.StatusOK {
+			t.Errorf("Ed25519: status %d, want 200", got)
 		}
 	},
 	"tokens.scopeClaims[]": func(t *testing.T) {
@@ -74,11 +78,11 @@ var tokenFields = map[string]func(*testing.T){
 			t.Errorf("10 seconds after exp without any: status %d, want 401", got)
 		}
 	},
-	// Less than the API allows, for a test that does not take ten minutes: the
-	// keys are too old before they are fetched again.
+	// Less than the API allows, for a test that does not take ten minutes.
 	"tokens.staleKeysSeconds": func(t *testing.T) {
 		s := apply(t, patch(t, `tokens: {staleKeysSeconds: 1}`))
 		token := s.token("")
+		s.issuer.SetOutage(true)
 		runtimetest.Eventually(t, "the keys to be too old", func() bool { return s.status(token) == http.StatusServiceUnavailable }, s.Logs)
 	},
 	"tokens.dpop": func(t *testing.T) {

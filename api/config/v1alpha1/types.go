@@ -67,9 +67,10 @@ const (
 	DPoPNonceRequired = "Required"
 )
 
-// AllAlgorithms are the JWS algorithms that can be allowed: the asymmetric ones.
+// AllAlgorithms are the JWS algorithms that can be allowed: the asymmetric ones
+// of RFC 7518, and EdDSA with Ed25519 by both of its names (RFC 8037, RFC 9864).
 func AllAlgorithms() []string {
-	return []string{"ES256", "ES384", "ES512", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}
+	return []string{"ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}
 }
 
 // DefaultScopeClaims are the claims that scopes are read from unless
@@ -157,7 +158,8 @@ type Tokens struct {
 	// JWKSURI is where the issuer's keys are, in place of what its metadata says.
 	JWKSURI string `json:"jwksURI,omitempty"`
 	// Algorithms are the JWS algorithms that are accepted; empty means every one of
-	// AllAlgorithms.
+	// AllAlgorithms. For opaque tokens they are those of signed introspection answers
+	// (RFC 9701), and StaleKeysSeconds is about the keys of these.
 	Algorithms []string `json:"algorithms,omitempty"`
 	// ScopeClaims are the claims that scopes are read from: the first that is present.
 	// Empty means scope, scp.
@@ -166,7 +168,7 @@ type Tokens struct {
 	ClockSkewSeconds *int `json:"clockSkewSeconds,omitempty"`
 	// StaleKeysSeconds is how long known keys stay in use after they were last
 	// fetched, while the issuer cannot be reached; 0 means 86400. They are fetched
-	// every five minutes, so less than that refuses tokens between two fetches.
+	// every five minutes; with less than that also when they are needed.
 	StaleKeysSeconds int `json:"staleKeysSeconds,omitempty"`
 	// DPoP says whether tokens that are bound to a key (cnf.jkt) are accepted with
 	// a proof of it (RFC 9449): DPoPDisabled (also ""): no bound token is;

@@ -238,6 +238,7 @@ func validateTools(c *RuntimeConfig, errs *FieldErrors) {
 		checkScopeRefs(path+".scopes", t.Scopes, scopes, errs)
 		validateBackend(t, path, upstreams, errs)
 		validateAuthentication(path+".authentication", t.Authentication, errs)
+		validateCommonACR(path+".authentication", c.Authentication, t.Authentication, errs)
 	}
 }
 

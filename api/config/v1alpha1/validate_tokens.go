@@ -35,20 +35,8 @@ func validateSignatures(t *Tokens, errs *FieldErrors) {
 	if s := t.StaleKeysSeconds; s < 0 || s > MaxStaleKeysSeconds {
 		errs.add("tokens.staleKeysSeconds", "%d: want 1 to %d, or 0 for the default", s, MaxStaleKeysSeconds)
 	}
-	if t.Type != TokenOpaque {
-		return
-	}
-	for _, field := range []struct {
-		name  string
-		given bool
-	}{
-		{"jwksURI", t.JWKSURI != ""},
-		{"algorithms", len(t.Algorithms) > 0},
-		{"staleKeysSeconds", t.StaleKeysSeconds != 0},
-	} {
-		if field.given {
-			errs.add("tokens."+field.name, "is for tokens.type %s only: opaque tokens have no signature", TokenJWT)
-		}
+	if t.Type == TokenOpaque && t.JWKSURI != "" {
+		errs.add("tokens.jwksURI", "is for tokens.type %s only: opaque tokens have no signature", TokenJWT)
 	}
 }
 
@@ -64,6 +52,17 @@ func validateAuthentication(path string, a *Authentication, errs *FieldErrors) {
 	}
 	if a.MaxAgeSeconds < 0 {
 		errs.add(path+".maxAgeSeconds", "%d: want 0 or more", a.MaxAgeSeconds)
+	}
+}
+
+// validateCommonACR wants that one login can meet both requirements: a tool's
+// holds beside the server's.
+func validateCommonACR(path string, server, tool *Authentication, errs *FieldErrors) {
+	if server == nil || tool == nil || len(server.ACRValues) == 0 || len(tool.ACRValues) == 0 {
+		return
+	}
+	if !slices.ContainsFunc(tool.ACRValues, func(acr string) bool { return slices.Contains(server.ACRValues, acr) }) {
+		errs.add(path+".acrValues", "no login meets these and authentication.acrValues too; want at least one of %s", strings.Join(server.ACRValues, ", "))
 	}
 }
 

@@ -19,12 +19,17 @@ func TestValidateOfTokens(t *testing.T) {
 		"opaque tokens and nobody asked": {func(c *RuntimeConfig) { c.Tokens.Type = TokenOpaque }, "tokens.introspection", "required for opaque"},
 		"introspection of JWTs":          {func(c *RuntimeConfig) { opaque(c); c.Tokens.Type = TokenJWT }, "tokens.introspection", "Opaque only"},
 		"keys for opaque tokens":         {func(c *RuntimeConfig) { opaque(c); c.Tokens.JWKSURI = "https://a/jwks" }, "tokens.jwksURI", "JWT only"},
-		"algorithms for opaque tokens":   {func(c *RuntimeConfig) { opaque(c); c.Tokens.Algorithms = []string{"ES256"} }, "tokens.algorithms", "JWT only"},
-		"stale keys for opaque tokens":   {func(c *RuntimeConfig) { opaque(c); c.Tokens.StaleKeysSeconds = 600 }, "tokens.staleKeysSeconds", "JWT only"},
 		"keys that are stale at once":    {func(c *RuntimeConfig) { c.Tokens.StaleKeysSeconds = -1 }, "tokens.staleKeysSeconds", "want 1 to 604800"},
 		"keys that live for ever":        {func(c *RuntimeConfig) { c.Tokens.StaleKeysSeconds = 604_801 }, "tokens.staleKeysSeconds", "want 1 to 604800"},
 		"keys at a relative URI":         {func(c *RuntimeConfig) { c.Tokens.JWKSURI = "/jwks" }, "tokens.jwksURI", "not an absolute URI"},
 		"no algorithm at all":            {func(c *RuntimeConfig) { c.Tokens.Algorithms = []string{"none"} }, "tokens.algorithms[0]", "ES256"},
+		"logins that no one can meet": {
+			func(c *RuntimeConfig) {
+				c.Authentication = &Authentication{ACRValues: []string{"urn:pwd", "urn:mfa"}}
+				c.Tools[0].Authentication = &Authentication{ACRValues: []string{"urn:hwk"}}
+			},
+			"tools[0].authentication.acrValues", "want at least one of urn:pwd, urn:mfa",
+		},
 		"an unknown client authentication": {
 			func(c *RuntimeConfig) { opaque(c); c.Tokens.Introspection.ClientAuth = "none" }, "tokens.introspection.clientAuth", "private_key_jwt",
 		},
@@ -56,5 +61,13 @@ func TestValidateOfTokens(t *testing.T) {
 	c := sample()
 	if opaque(c); c.Validate() != nil {
 		t.Errorf("opaque tokens: %v", c.Validate())
+	}
+	c.Authentication = &Authentication{ACRValues: []string{"urn:pwd", "urn:mfa"}}
+	c.Tools[0].Authentication = &Authentication{ACRValues: []string{"urn:hwk", "urn:mfa"}}
+	if c.Validate() != nil {
+		t.Errorf("requirements with something in common: %v", c.Validate())
+	}
+	if c.Tokens.Algorithms, c.Tokens.StaleKeysSeconds = []string{"ES256"}, 600; c.Validate() != nil {
+		t.Errorf("opaque tokens of an issuer that signs its answers: %v", c.Validate())
 	}
 }

@@ -70,20 +70,17 @@ func (c claims) date(name string) (time.Time, bool, *Error) {
 }
 
 // scopes reads the first of the named claims that is present: one string of
-// scopes separated by spaces (RFC 9068) or an array of them.
+// scopes separated by spaces (RFC 9068) or an array of them. A space within an
+// element separates nothing: a role may be named with one.
 func (c claims) scopes(names []string) ([]string, *Error) {
 	for _, name := range names {
 		if _, ok := c[name]; !ok {
 			continue
 		}
-		list, err := c.texts(name)
-		if err != nil {
-			return nil, err
+		if s, ok := stringMember(c, name); ok {
+			return strings.Fields(s), nil
 		}
-		if len(list) == 1 {
-			return strings.Fields(list[0]), nil
-		}
-		return list, nil
+		return c.texts(name)
 	}
 	return nil, nil
 }

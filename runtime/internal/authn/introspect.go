@@ -11,8 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
 
 const (
@@ -31,6 +29,10 @@ type introspector struct {
 	// keys are set where the issuer offers signed answers (RFC 9701), which are
 	// then asked for and wanted.
 	keys *Keys
+	// stale is how long keys are believed, and algorithms those of their answers,
+	// empty for all.
+	stale      time.Duration
+	algorithms []string
 }
 
 // ask returns the claims of an active token, nil for one that is not. An error
@@ -112,9 +114,12 @@ func (i *introspector) readSigned(ctx context.Context, token string) (claims, er
 	if refusal != nil {
 		return nil, fmt.Errorf("the signed introspection answer: %w", refusal)
 	}
-	set := i.keys.set(config.DefaultStaleKeysSeconds * time.Second)
-	if set == nil {
-		return nil, errors.New("the issuer's keys are too old and cannot be fetched")
+	if !allows(i.algorithms, c.algName) {
+		return nil, errors.New("the signed introspection answer: alg is not among tokens.algorithms")
+	}
+	set, refusal := i.keys.set(ctx, i.stale)
+	if refusal != nil {
+		return nil, refusal
 	}
 	if _, refusal := checkSignature(ctx, c, set, i.keys); refusal != nil {
 		return nil, fmt.Errorf("the signed introspection answer: %w", refusal)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jwk"
@@ -29,7 +30,7 @@ type key struct {
 }
 
 func (k *key) fits(name string, alg algorithm) bool {
-	return k.keyType == alg.keyType && k.curve == alg.curve && (k.alg == "" || k.alg == name)
+	return k.keyType == alg.keyType && k.curve == alg.curve && (k.alg == "" || sameAlgorithm(k.alg, name))
 }
 
 // keySet is what an issuer publishes, at one moment.
@@ -115,6 +116,9 @@ func parseKey(raw json.RawMessage) *key {
 	if use := parsed.KeyUsage(); use != "" && use != string(jwk.ForSignature) {
 		return nil
 	}
+	if ops, ok := members["key_ops"]; ok && !verifies(ops) {
+		return nil
+	}
 	k := &key{kid: parsed.KeyID(), alg: parsed.Algorithm().String(), keyType: parsed.KeyType(), fingerprint: sha256.Sum256(raw)}
 	switch typed := parsed.(type) {
 	case jwk.ECDSAPublicKey:
@@ -126,6 +130,12 @@ func parseKey(raw json.RawMessage) *key {
 		return nil // as above: not on the curve, and the like
 	}
 	return k
+}
+
+// verifies tells whether key_ops (RFC 7517 section 4.3) lets a key verify.
+func verifies(ops json.RawMessage) bool {
+	var names []string
+	return json.Unmarshal(ops, &names) == nil && slices.Contains(names, string(jwk.KeyOpVerify))
 }
 
 // usable leaves out what is too weak, and what verifying would panic on.

@@ -110,6 +110,29 @@ func with(m map[string]any, name string, value any) map[string]any {
 	return out
 }
 
+func TestKeysForOtherEndsAreNotBelieved(t *testing.T) {
+	_, good := newJWK(t, "a")
+	for name, tc := range map[string]struct {
+		member string
+		value  any
+		used   bool
+	}{
+		"use sig":                             {"use", "sig", true},
+		"use enc":                             {"use", "enc", false},
+		"key_ops verify":                      {"key_ops", []string{"verify"}, true},
+		"key_ops verify among others":         {"key_ops", []string{"sign", "verify"}, true},
+		"key_ops for key agreement":           {"key_ops", []string{"deriveKey", "deriveBits"}, false},
+		"key_ops for nothing":                 {"key_ops", []string{}, false},
+		"key_ops that is not a list of names": {"key_ops", "verify", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := len(parseSet(t, with(good, tc.member, tc.value)).keys) == 1; got != tc.used {
+				t.Errorf("used %v, want %v", got, tc.used)
+			}
+		})
+	}
+}
+
 func TestTheNamedKeyIsTriedBeforeNamelessOnes(t *testing.T) {
 	var keys []map[string]any
 	for range 2 * maxAttempts {

@@ -47,7 +47,7 @@ type KeysObserver interface {
 const (
 	defaultRefresh = 5 * time.Minute
 	minRetry       = 5 * time.Second
-	// Tokens with unknown keys may cause this many fetches at once and then
+	// Tokens with unknown keys, and keys that are too old, may cause this many fetches at once and then
 	// one every refetchEvery, however many such tokens there are.
 	refetchBurst = 3
 	refetchEvery = 5 * time.Second
@@ -61,17 +61,17 @@ type Keys struct {
 	fetched atomic.Int64 // Unix nanoseconds of the last successful fetch
 
 	mu      sync.Mutex // serializes fetches
-	jwksURI string     // guarded by mu
+	jwksURI string     // where keys were found last; guarded by mu
 
 	flight  sync.Mutex
-	pending *refetch // the fetch that unknown keys wait for; guarded by flight
+	pending *flight // the fetch that unknown keys wait for; guarded by flight
 	budget  *rate.Limiter
 
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
-type refetch struct{ done chan struct{} }
+type flight struct{ done chan struct{} }
 
 // NewKeys fetches the issuer's keys once and then keeps them fresh in the
 // background. It fails when the issuer cannot be discovered or publishes no
@@ -105,13 +105,20 @@ func (k *Keys) Age() time.Duration {
 	return time.Since(time.Unix(0, k.fetched.Load()))
 }
 
-// set returns the current keys, or nil when they were fetched longer ago than
-// maxStale, which the configurations that share the keys may differ in.
-func (k *Keys) set(maxStale time.Duration) *keySet {
-	if k.Age() > maxStale {
-		return nil
+// set returns the current keys. Where they were fetched longer ago than maxStale,
+// which the configurations that share the keys may differ in, it fetches them
+// first: an issuer that is back must not have to wait for the next refresh.
+func (k *Keys) set(ctx context.Context, maxStale time.Duration) (*keySet, *Error) {
+	if k.Age() <= maxStale {
+		return k.current.Load(), nil
 	}
-	return k.current.Load()
+	if _, err := k.refetch(ctx); err != nil {
+		return nil, err
+	}
+	if k.Age() > maxStale {
+		return nil, refuse(Unavailable, "the issuer's keys are too old and cannot be fetched")
+	}
+	return k.current.Load(), nil
 }
 
 // maxStale is how long t believes known keys while the issuer cannot be reached.
@@ -140,19 +147,37 @@ func (k *Keys) refresh(ctx context.Context) {
 }
 
 // fetch reads metadata and keys. Metadata is read each time too: issuers move
-// their keys.
+// their keys. While it cannot be read, keys come from where they were.
 func (k *Keys) fetch(ctx context.Context) (err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	defer func() { k.observe(err) }()
-	if k.jwksURI = k.cfg.JWKSURI; k.jwksURI == "" {
-		md, err := discover(ctx, k.cfg.Client, k.cfg.Issuer)
-		if err != nil {
-			return err
-		}
-		k.jwksURI = md.JWKSURI
+	undiscovered := k.locateLocked(ctx)
+	if k.jwksURI == "" {
+		return undiscovered
 	}
-	return k.fetchKeysLocked(ctx)
+	if err := k.fetchKeysLocked(ctx); err != nil {
+		return errors.Join(undiscovered, err)
+	}
+	if undiscovered != nil && ctx.Err() == nil {
+		k.cfg.Logger.Warn("metadata of the issuer not read; keys were fetched from where they were before",
+			"issuer", k.cfg.Issuer, "jwksURI", k.jwksURI, "error", undiscovered)
+	}
+	return nil
+}
+
+// locateLocked finds out where the keys are.
+func (k *Keys) locateLocked(ctx context.Context) error {
+	if k.cfg.JWKSURI != "" {
+		k.jwksURI = k.cfg.JWKSURI
+		return nil
+	}
+	md, err := discover(ctx, k.cfg.Client, k.cfg.Issuer)
+	if err != nil {
+		return err
+	}
+	k.jwksURI = md.JWKSURI
+	return nil
 }
 
 func (k *Keys) fetchKeysLocked(ctx context.Context) error {
@@ -208,12 +233,12 @@ func (k *Keys) observe(err error) {
 	}
 }
 
-// refetchUnknown fetches the keys because a token names one that is not known.
-// All callers of one moment share one fetch, and the budget bounds how many
-// there are; they wait beside the requests that are worked on. It returns the
-// newest keys either way (that they are not too old has been seen before), or an
-// error where there was no place to wait.
-func (k *Keys) refetchUnknown(ctx context.Context) (*keySet, *Error) {
+// refetch fetches the keys because a token names one that is not known, or
+// because they are too old. All callers of one moment share one fetch, and the
+// budget bounds how many there are; they wait beside the requests that are worked
+// on. It returns the newest keys either way, or an error where there was no place
+// to wait.
+func (k *Keys) refetch(ctx context.Context) (*keySet, *Error) {
 	r := k.join(ctx)
 	if r == nil {
 		return k.current.Load(), nil
@@ -231,7 +256,7 @@ func (k *Keys) refetchUnknown(ctx context.Context) (*keySet, *Error) {
 }
 
 // join returns the fetch under way, or starts one if the budget allows.
-func (k *Keys) join(ctx context.Context) *refetch {
+func (k *Keys) join(ctx context.Context) *flight {
 	k.flight.Lock()
 	defer k.flight.Unlock()
 	if k.pending != nil {
@@ -240,13 +265,13 @@ func (k *Keys) join(ctx context.Context) *refetch {
 	if !k.budget.Allow() {
 		return nil
 	}
-	r := &refetch{done: make(chan struct{})}
+	r := &flight{done: make(chan struct{})}
 	k.pending = r
 	go k.runRefetch(context.WithoutCancel(ctx), r)
 	return r
 }
 
-func (k *Keys) runRefetch(ctx context.Context, r *refetch) {
+func (k *Keys) runRefetch(ctx context.Context, r *flight) {
 	// Its own deadline: the request that began it may go away while others wait.
 	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
@@ -255,7 +280,7 @@ func (k *Keys) runRefetch(ctx context.Context, r *refetch) {
 	k.observe(err)
 	k.mu.Unlock()
 	if err != nil && !errors.Is(err, context.Canceled) {
-		k.cfg.Logger.Warn("keys not fetched for an unknown kid", "issuer", k.cfg.Issuer, "error", err)
+		k.cfg.Logger.Warn("keys not fetched for a token", "issuer", k.cfg.Issuer, "error", err)
 	}
 	k.flight.Lock()
 	k.pending = nil

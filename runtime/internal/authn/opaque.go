@@ -71,6 +71,7 @@ func NewOpaque(ctx context.Context, cfg OpaqueConfig) (*Opaque, error) {
 	}
 	asker := &introspector{
 		issuer: cfg.Runtime.Issuer, endpoint: md.IntrospectionEndpoint, clientID: i.ClientID, client: cfg.Client, auth: auth, skew: cfg.Policy.ClockSkew,
+		stale: maxStale(&cfg.Runtime.Tokens), algorithms: cfg.Runtime.Tokens.Algorithms,
 	}
 	if md.signsIntrospection() {
 		if asker.keys, err = cfg.Keys(ctx); err != nil {
@@ -177,5 +178,9 @@ func (o *Opaque) judge(answer claims, now time.Time) (*Principal, *Error) {
 		raw, _ := json.Marshal(o.cfg.Runtime.Issuer)
 		answer["iss"] = raw
 	}
-	return o.rules.judge(answer, now)
+	p, err := o.rules.judge(answer, false, now)
+	if err != nil {
+		return nil, err
+	}
+	return p, answer.checkTokenType(p)
 }

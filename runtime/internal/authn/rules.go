@@ -27,9 +27,13 @@ func newRules(c *config.RuntimeConfig, p *policy.Policy) *rules {
 	return r
 }
 
-// judge returns whom the claims speak for, or why nobody.
-func (r *rules) judge(c claims, now time.Time) (*Principal, *Error) {
+// judge returns whom the claims speak for, or why nobody. Typed tells that the
+// token is one of typ at+jwt.
+func (r *rules) judge(c claims, typed bool, now time.Time) (*Principal, *Error) {
 	if err := c.checkParties(r.issuer, r.audience); err != nil {
+		return nil, err
+	}
+	if err := c.checkKind(typed); err != nil {
 		return nil, err
 	}
 	expires, err := c.checkTimes(now, r.policy.ClockSkew)

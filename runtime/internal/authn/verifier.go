@@ -56,9 +56,9 @@ func NewVerifier(cfg VerifierConfig) *Verifier {
 
 // Verify returns whom the token speaks for. Its errors are *Error.
 func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error) {
-	set := v.cfg.Keys.set(v.stale)
-	if set == nil {
-		return nil, refuse(Unavailable, "the issuer's keys are too old and cannot be fetched")
+	set, refusal := v.cfg.Keys.set(ctx, v.stale)
+	if refusal != nil {
+		return nil, refusal
 	}
 	now := time.Now()
 	d := digest(sha256.Sum256([]byte(token)))
@@ -91,7 +91,7 @@ func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now ti
 	if err != nil {
 		return nil, 0, err
 	}
-	if len(v.allowed) > 0 && !slices.Contains(v.allowed, c.algName) {
+	if !allows(v.allowed, c.algName) {
 		return nil, 0, refuse(BadAlgorithm, "alg is not among tokens.algorithms")
 	}
 	set, err = checkSignature(ctx, c, set, v.cfg.Keys)
@@ -102,8 +102,19 @@ func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now ti
 	if err != nil {
 		return nil, 0, err
 	}
-	p, err := v.rules.judge(claims, now)
+	if c.typed {
+		if err := claims.checkProfile(); err != nil {
+			return nil, 0, err
+		}
+	}
+	p, err := v.rules.judge(claims, c.typed, now)
 	return p, set.generation, err
+}
+
+// allows tells whether a list of algorithms, where an empty one means all, has
+// alg.
+func allows(algorithms []string, alg string) bool {
+	return len(algorithms) == 0 || slices.Contains(algorithms, alg)
 }
 
 // checkSignature returns the keys that the signature was checked against, which
@@ -116,7 +127,7 @@ func checkSignature(ctx context.Context, c *compact, set *keySet, source *Keys) 
 	if known {
 		return nil, refuse(BadSignature, "the signature is not by the key that kid names")
 	}
-	newer, err := source.refetchUnknown(ctx)
+	newer, err := source.refetch(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,8 @@ func (a Authentication) And(b Authentication) Authentication {
 	return out
 }
 
-// impossible is no token's acr: it has a space.
+// impossible is no token's acr: it has a space. Validate refuses configurations
+// that would need it.
 const impossible = "no common value"
 
 // Met tells whether a login of the context, at the time, is enough now. The zero

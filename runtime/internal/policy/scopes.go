@@ -114,6 +114,3 @@ func (s *Scopes) Names(set Set) []string {
 	}
 	return names
 }
-
-// All returns the names of the declared scopes in the order of declaration.
-func (s *Scopes) All() []string { return s.names }

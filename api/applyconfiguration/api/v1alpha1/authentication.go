@@ -11,7 +11,7 @@ package v1alpha1
 // insufficient_user_authentication with the acr_values and max_age that are wanted.
 type AuthenticationApplyConfiguration struct {
 	// acrValues are authentication context class references, in order of preference; the token's acr must be one of them. Each is printable
-	// ASCII without space, quote and backslash. Default: any, and none at all.
+	// ASCII without space, quote and backslash. Those of a tool have one in common with those of the server. Default: any, and none at all.
 	ACRValues []string `json:"acrValues,omitempty"`
 	// maxAgeSeconds is how long ago the login, auth_time of the token, may be, in seconds, clock skew apart. A token that does not say when is
 	// refused. Default: any time.

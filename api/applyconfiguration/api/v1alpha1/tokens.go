@@ -19,8 +19,9 @@ type TokensApplyConfiguration struct {
 	// jwksURI is where the issuer's keys are (RFC 7517): https (http for loopback hosts only), no user information, query or
 	// fragment. For type JWT. Default: where the issuer's metadata says.
 	JWKSURI *string `json:"jwksURI,omitempty"`
-	// algorithms are the JWS algorithms (RFC 7518) that access tokens may be signed with. For type JWT. Default: all that there are to choose
-	// from, which are the asymmetric ones; none and HMAC are never accepted (RFC 8725).
+	// algorithms are the JWS algorithms (RFC 7518) that access tokens may be signed with; for type Opaque, introspection answers that the issuer
+	// signs (RFC 9701). Default: all that there are to choose from, which are the asymmetric ones; none and HMAC are never accepted (RFC 8725).
+	// Ed25519 (RFC 9864) is EdDSA by its full name: list both where the issuer may write either.
 	Algorithms []apiv1alpha1.SigningAlgorithm `json:"algorithms,omitempty"`
 	// scopeClaims are the claims that scopes are read from, in this order: the first that a token has counts, a string of names separated by
 	// spaces or a list of names. Default: scope, scp.
@@ -29,7 +30,8 @@ type TokensApplyConfiguration struct {
 	// Default: 30.
 	ClockSkewSeconds *int32 `json:"clockSkewSeconds,omitempty"`
 	// staleKeysSeconds is how long, in seconds since they were last fetched, known keys stay in use while the issuer cannot be reached. After that
-	// every request is answered 503 until it can. Keys are fetched every five minutes. For type JWT. Default: 86400, a day.
+	// every request is answered 503 until it can. Keys are fetched every five minutes. For type Opaque: the keys of introspection
+	// answers that the issuer signs. Default: 86400, a day.
 	StaleKeysSeconds *int32 `json:"staleKeysSeconds,omitempty"`
 	// dpop says whether access tokens that are bound to a key (RFC 9449) are accepted: Disabled, such tokens are refused; Optional, with a
 	// proof of the key, beside bearer tokens; Required, with a proof, and no bearer token is. Replicas remember used proofs together when

@@ -83,6 +83,9 @@ func introspectionChecks() []Check {
 		answered(Must, "A5.introspection-fails", rfc7662, "nothing, with status 500", anyRefusal, fails(oauthtest.Fault{Status: http.StatusInternalServerError}), notAccepted),
 		answered(Must, "A5.introspection-hangs-up", rfc7662, "nothing, and hangs up", anyRefusal, fails(oauthtest.Fault{Close: true}), notAccepted),
 		answered(Should, "A5.introspection-outage", "RFC 9110 section 15.6.4", "nothing, with status 500", "503", fails(oauthtest.Fault{Status: http.StatusInternalServerError}), status(503)),
+		answered(Must, "A5.refresh-token", "RFC 7662 sections 2.2 and 4", "that it is active, and a refresh token", "401", says(map[string]any{"token_type": "refresh_token"}), status(401)),
+		answered(Must, "A5.token-type-not-bearer", "RFC 7662 section 2.2, RFC 8693 section 2.2.1", "that it is active, and no access token (N_A)", "401", says(map[string]any{"token_type": "N_A"}), status(401)),
+		answered(Must, "A5.dpop-type-without-key", "RFC 9449 section 6.2", "that it is active, of type DPoP, and not which key it is bound to", "401", says(map[string]any{"token_type": "DPoP", "cnf": nil}), status(401)),
 		revoked(),
 	}
 }

@@ -55,6 +55,7 @@ func joseChecks() []Check {
 		id := "A14.typ-" + strings.ReplaceAll(typ, "+", "-")
 		checks = append(checks, refused(Must, id, rfc8725Types, "whose typ is "+typ, header("typ", typ)))
 	}
+	checks = append(checks, kindChecks()...)
 	return append(checks,
 		accepted("A14.typ-at-jwt", rfc9068, "whose typ is at+jwt", header("typ", "at+jwt")),
 		accepted("A14.typ-application-at-jwt", rfc9068, "whose typ is application/at+jwt", header("typ", "application/at+jwt")),
