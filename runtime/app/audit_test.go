@@ -2,10 +2,12 @@ package app_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/app"
 	"github.com/securedmcp/operator/test/oauthtest"
 	"github.com/securedmcp/operator/test/runtimetest"
@@ -82,4 +84,71 @@ func TestLogLevelFollowsTheConfigurationAndTheAuditDoesNot(t *testing.T) {
 	if level.Level() != slog.LevelInfo {
 		t.Errorf("level %s, want INFO", level.Level())
 	}
+}
+
+func TestEveryDeniedCallOfABatchIsAuditedAndInTheChallenge(t *testing.T) {
+	f := startWith(t, func(c *config.RuntimeConfig) {
+		c.Scopes = append(c.Scopes, config.Scope{Name: "invoices:export"})
+		c.Tools = append(c.Tools, config.Tool{
+			Name: "export", Scopes: []string{"invoices:export"}, Upstream: "billing-api",
+			HTTP: &config.HTTPTool{Method: "GET", Path: "/export"}, InputSchema: json.RawMessage(`{"type":"object"}`),
+		})
+	})
+	call := func(id int, tool string) string {
+		return fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":%q,"arguments":{"invoiceId":"1"}}}`, id, tool)
+	}
+	resp := f.Do(runtimetest.Request{
+		Token: f.token("invoices:read"), Version: "2025-03-26",
+		Body: "[" + call(1, "void_invoice") + "," + call(2, "export") + "," + call(3, "void_invoice") + "]",
+	})
+	if got := resp.Challenge()["scope"]; got != "invoices:export invoices:read invoices:write" {
+		t.Errorf("challenge scope %q, want what all calls need", got)
+	}
+	byTool := map[any]int{}
+	for _, line := range decisions(t, f.Runtime) {
+		if line["decision"] == "denied" && line["reason"] == "insufficient_scope" && line["subject"] != "" {
+			byTool[line["tool"]]++
+		}
+	}
+	if byTool["void_invoice"] != 2 || byTool["export"] != 1 || len(decisions(t, f.Runtime)) != 3 {
+		t.Errorf("denied lines by tool: %v of %d; want one for each call", byTool, len(decisions(t, f.Runtime)))
+	}
+}
+
+func TestRequestsThatCallNoToolAreAuditedToo(t *testing.T) {
+	for name, tc := range map[string]struct {
+		request                  runtimetest.Request
+		decision, reason, method string
+	}{
+		"a list":              {runtimetest.Request{}, "allowed", "ok", "tools/list"},
+		"discovery":           {runtimetest.Request{Method: "server/discover"}, "allowed", "ok", "server/discover"},
+		"an undeclared tool":  {runtimetest.Call("", "drop_database", nil), "allowed", "client_error", "tools/call"},
+		"an unknown method":   {runtimetest.Request{Method: "tools/destroy"}, "allowed", "client_error", ""},
+		"an unknown version":  {runtimetest.Request{Version: "1999-01-01"}, "denied", "unsupported_version", ""},
+		"another HTTP method": {runtimetest.Request{HTTPMethod: "GET"}, "allowed", "client_error", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := start(t)
+			tc.request.Token = f.issuer.Token(oauthtest.Claims{"scope": "invoices:read", "sub": "alice"})
+			f.Do(tc.request)
+			lines := decisions(t, f.Runtime)
+			if len(lines) != 1 {
+				t.Fatalf("%d lines, want one: %v", len(lines), lines)
+			}
+			method, _ := lines[0]["method"].(string)
+			if lines[0]["decision"] != tc.decision || lines[0]["reason"] != tc.reason || method != tc.method || lines[0]["subject"] != "alice" {
+				t.Errorf("%v; want %s, %s, method %q of alice", lines[0], tc.decision, tc.reason, tc.method)
+			}
+		})
+	}
+}
+
+func TestAStreamIsAuditedWhenItOpens(t *testing.T) {
+	f := start(t)
+	opened, ended := f.listen(t, f.token("invoices:read"))
+	waitOpen(t, opened, ended)
+	runtimetest.Eventually(t, "the audit line", func() bool {
+		lines := decisions(t, f.Runtime)
+		return len(lines) == 1 && lines[0]["method"] == "subscriptions/listen" && lines[0]["decision"] == "allowed"
+	}, f.Logs)
 }

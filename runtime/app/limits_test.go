@@ -95,6 +95,43 @@ func TestBrowsers(t *testing.T) {
 	}
 }
 
+func TestBrowsersAreToldThatTheServerIsBusy(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	api := runtimetest.NewAPI(t, func(http.ResponseWriter, *http.Request) {
+		close(entered)
+		<-release
+	})
+	f := startWith(t, func(c *config.RuntimeConfig) {
+		c.Limits.ConcurrentRequests, c.Upstreams[0].HTTP.URL = 1, api.URL
+		c.AllowedOrigins = []string{"https://app.example.com"}
+	})
+	token, done := f.token("invoices:read"), make(chan struct{})
+	go func() {
+		defer close(done)
+		f.lookup(token)
+	}()
+	<-entered
+	origin := map[string][]string{"Origin": {"https://app.example.com"}, "Access-Control-Request-Method": {"POST"}}
+	for name, tc := range map[string]struct {
+		request runtimetest.Request
+		status  int
+	}{
+		"a request":                 {runtimetest.Request{Token: token}, http.StatusServiceUnavailable},
+		"a preflight":               {runtimetest.Request{HTTPMethod: http.MethodOptions}, http.StatusNoContent},
+		"a request to another host": {runtimetest.Request{Host: "evil.example.com"}, http.StatusServiceUnavailable},
+	} {
+		tc.request.Header = origin
+		if resp := f.Do(tc.request); resp.Status != tc.status || resp.Header.Get("Access-Control-Allow-Origin") != "https://app.example.com" {
+			t.Errorf("%s: status %d, want %d that a script may read: %v", name, resp.Status, tc.status, resp.Header)
+		}
+	}
+	close(release)
+	<-done
+	if resp := f.Do(runtimetest.Request{Host: "evil.example.com", Header: origin}); resp.Status != http.StatusForbidden || resp.Header.Get("Access-Control-Allow-Origin") == "" {
+		t.Errorf("another host: status %d, header %v; want 403 that a script may read", resp.Status, resp.Header)
+	}
+}
+
 func TestNamesInBase64(t *testing.T) {
 	f := start(t)
 	encoded := func(s string) map[string][]string {

@@ -144,3 +144,19 @@ func TestStreamsAreBoundedApartFromRequests(t *testing.T) {
 	opened, ended := f.listen(t, f.issuer.Token(oauthtest.Claims{"scope": "invoices:read", "sub": "somebody else"}))
 	waitOpen(t, opened, ended)
 }
+
+func TestOlderClientsHaveNoStreams(t *testing.T) {
+	f := start(t)
+	token := f.token("invoices:read")
+	listen := map[string]any{"notifications": map[string]any{"toolsListChanged": true}}
+	for name, q := range map[string]runtimetest.Request{
+		"2025-11-25":            {Version: "2025-11-25", Method: "subscriptions/listen", Params: listen},
+		"2025-06-18":            {Version: "2025-06-18", Method: "subscriptions/listen", Params: listen},
+		"a batch of 2025-03-26": {Version: "2025-03-26", Body: `[{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen","params":{"notifications":{"toolsListChanged":true}}}]`},
+	} {
+		q.Token = token
+		if resp := f.Do(q); !strings.Contains(string(resp.Body), "-32601") { // the answer ends, and says so
+			t.Errorf("%s: status %d, body %s; want code -32601", name, resp.Status, resp.Body)
+		}
+	}
+}

@@ -207,6 +207,9 @@ func TestBatchOfAnOldClientDeniesOneCallAndAnswersTheOther(t *testing.T) {
 	if got := resp.Challenge()["scope"]; got != "invoices:read invoices:write" {
 		t.Errorf("challenge scope %q", got)
 	}
+	if !f.metric(`securedmcp_requests_total{outcome="ok",reason="partly_denied"} 1`) {
+		t.Error("the batch is not counted")
+	}
 	if requests := f.api.Requests(); len(requests) != 1 || requests[0].URI != "/invoices/1" {
 		t.Errorf("the upstream got %v", requests)
 	}

@@ -37,11 +37,12 @@ func routes(p parts) http.Handler {
 	limits := p.config.Limits
 	endpoint := chain(p.mcp,
 		httpmw.Identify,
-		httpmw.Recover(p.logger),
+		// Whatever is answered, a script of an allowed origin may read it.
+		httpmw.AllowOrigin(p.resource, p.config.AllowedOrigins, p.responder),
+		httpmw.Recover(p.logger, p.responder),
 		httpmw.LimitConcurrency(cmp.Or(limits.ConcurrentRequests, config.DefaultConcurrentRequests), p.responder),
 		httpmw.BoundBody(cmp.Or(limits.RequestBytes, config.DefaultRequestBytes)),
 		httpmw.AllowHost(p.resource, p.responder),
-		httpmw.AllowOrigin(p.resource, p.config.AllowedOrigins, p.responder),
 		httpmw.Authenticate(p.authenticator, p.dpop, p.policy, p.responder),
 		httpmw.Trace(p.tracer, p.endpoint()),
 		httpmw.RequireDoor(p.policy, p.responder),

@@ -30,6 +30,8 @@ type Event struct {
 	// Subject and ClientID are empty for strangers.
 	Subject  string
 	ClientID string
+	// Method is that of the request, where it is no call of a tool.
+	Method string
 	// Tool is empty where the request did not get as far as naming one.
 	Tool string
 	// Needs and Holds are scopes.
@@ -62,7 +64,7 @@ func (a always) WithGroup(name string) slog.Handler { return always{a.Handler.Wi
 
 // Write writes one line. Empty members are left out.
 func (l *Log) Write(ctx context.Context, e Event) {
-	attrs := make([]slog.Attr, 0, 11)
+	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs, slog.String("decision", string(e.Decision)), slog.String("reason", e.Reason))
 	text := func(key, value string) {
 		if value != "" {
@@ -78,6 +80,7 @@ func (l *Log) Write(ctx context.Context, e Event) {
 	text("traceID", e.TraceID)
 	text("subject", e.Subject)
 	text("client", e.ClientID)
+	text("method", e.Method)
 	text("tool", e.Tool)
 	list("scopesNeeded", e.Needs)
 	list("scopesHeld", e.Holds)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 
+	"github.com/securedmcp/operator/runtime/internal/audit"
 	"github.com/securedmcp/operator/runtime/internal/policy"
 )
 
@@ -17,9 +18,7 @@ func Denials(r *Responder) func(http.Handler) http.Handler {
 			dw := &denialWriter{ResponseWriter: w, request: req, responder: r, outcome: outcome}
 			next.ServeHTTP(dw, req.WithContext(policy.WithOutcome(req.Context(), outcome)))
 			dw.begin() // a handler that wrote nothing
-			if outcome.Denial() == nil {
-				r.answered(req.Context(), cmp.Or(dw.status, http.StatusOK), dw.result())
-			}
+			dw.end()
 		})
 	}
 }
@@ -34,6 +33,7 @@ type denialWriter struct {
 	outcome   *policy.Outcome
 	begun     bool
 	refused   bool
+	partly    bool // a batch of which some calls were denied
 	status    int
 }
 
@@ -45,7 +45,7 @@ func (w *denialWriter) begin() bool {
 	w.begun = true
 	if d := w.outcome.Denial(); d != nil {
 		w.refused = true
-		w.responder.Refuse(w.ResponseWriter, w.request, denialRefusal(d))
+		w.responder.refuseAudited(w.ResponseWriter, w.request, denialRefusal(d))
 		return false
 	}
 	if w.Header().Get("Content-Type") == "text/event-stream" {
@@ -61,9 +61,20 @@ func (w *denialWriter) begin() bool {
 func (w *denialWriter) beginBatch() {
 	w.begun = true
 	if d := w.outcome.Denial(); d != nil {
-		refusal := denialRefusal(d)
-		w.responder.record(w.request, refusal)
-		w.responder.setChallenges(w.request.Context(), w.Header(), refusal)
+		w.partly = true
+		w.responder.setChallenges(w.request.Context(), w.Header(), denialRefusal(d))
+	}
+}
+
+// end counts what was answered, and writes the audit line of a request that has
+// none: every call of a tool has its own.
+func (w *denialWriter) end() {
+	if w.refused {
+		return
+	}
+	w.responder.answered(w.request.Context(), cmp.Or(w.status, http.StatusOK), w.result())
+	if method, ok := w.outcome.Unaudited(); ok {
+		w.responder.record(w.request, audit.Event{Decision: audit.Allowed, Reason: w.result(), Method: method})
 	}
 }
 
@@ -81,6 +92,8 @@ func (w *denialWriter) result() string {
 		return "server_error"
 	case w.status >= http.StatusBadRequest:
 		return "client_error"
+	case w.partly:
+		return "partly_denied"
 	}
 	return "ok"
 }

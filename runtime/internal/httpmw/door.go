@@ -48,11 +48,11 @@ func Authenticate(v authn.Authenticator, dpop *authn.DPoP, p *policy.Policy, r *
 func authRefusal(err error, credentials authn.Credentials, scopes []string) Refusal {
 	var e *authn.Error
 	if !errors.As(err, &e) {
-		return Refusal{Status: http.StatusInternalServerError, Error: "server_error", Reason: "internal", Detail: err.Error()}
+		return Refusal{Status: http.StatusInternalServerError, Error: "server_error", Reason: "internal"}
 	}
 	f := Refusal{
 		Status: http.StatusUnauthorized, Error: "invalid_token", Challenge: true, DPoP: credentials.DPoP,
-		Scopes: scopes, Reason: string(e.Reason), Detail: e.Detail,
+		Scopes: scopes, Reason: string(e.Reason),
 	}
 	switch e.Reason {
 	case authn.NoToken, authn.BearerRefused:
@@ -66,7 +66,7 @@ func authRefusal(err error, credentials authn.Credentials, scopes []string) Refu
 	case authn.Unavailable, authn.ReplayMemoryFull:
 		return Refusal{
 			Status: http.StatusServiceUnavailable, Error: "temporarily_unavailable",
-			RetryAfter: wholeSeconds(cmp.Or(e.RetryAfter, retryAfterOutage)), Reason: string(e.Reason), Detail: e.Detail,
+			RetryAfter: wholeSeconds(cmp.Or(e.RetryAfter, retryAfterOutage)), Reason: string(e.Reason),
 		}
 	}
 	return f
@@ -104,9 +104,7 @@ func Judge(p *policy.Policy, caller *authn.Principal, needs policy.Needs, tool s
 func denialRefusal(d *policy.Denial) Refusal {
 	switch {
 	case d.Header != "":
-		f := headerMismatch("header mismatch: " + d.Header + " and the argument that it repeats do not agree")
-		f.Tool, f.TraceID = d.Tool, d.TraceID
-		return f
+		return headerMismatch("header mismatch: " + d.Header + " and the argument that it repeats do not agree")
 	case d.Streams == policy.StreamsOfCaller:
 		return Refusal{Status: http.StatusTooManyRequests, Error: "too_many_streams", RetryAfter: retryAfterStreams, Reason: d.Reason()}
 	case d.Streams != "":
@@ -114,11 +112,11 @@ func denialRefusal(d *policy.Denial) Refusal {
 	case d.Authentication != nil:
 		return Refusal{
 			Status: http.StatusUnauthorized, Error: "insufficient_user_authentication", Challenge: true,
-			Scopes: d.Scopes, Authentication: d.Authentication, Reason: "insufficient_user_authentication", Tool: d.Tool, TraceID: d.TraceID,
+			Scopes: d.Scopes, Authentication: d.Authentication, Reason: "insufficient_user_authentication",
 		}
 	}
 	return Refusal{
 		Status: http.StatusForbidden, Error: "insufficient_scope", Challenge: true,
-		Scopes: d.Scopes, Reason: "insufficient_scope", Tool: d.Tool, TraceID: d.TraceID,
+		Scopes: d.Scopes, Reason: "insufficient_scope",
 	}
 }

@@ -3,13 +3,10 @@ package httpmw
 import (
 	"context"
 	"crypto/rand"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/securedmcp/operator/runtime/internal/crash"
 )
 
 // identity is what Identify gives a request.
@@ -40,27 +37,6 @@ func Identify(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", i.id)
 		next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), identityKey{}, i)))
 	})
-}
-
-// Recover turns a panic of one request into a 500 and keeps the others going.
-func Recover(logger *slog.Logger) func(http.Handler) http.Handler {
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			ctx := req.Context()
-			defer func() {
-				p := recover()
-				if p == nil {
-					return
-				}
-				if p == http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
-					panic(p)
-				}
-				logger.With("requestID", RequestID(ctx)).ErrorContext(ctx, "request panicked", crash.Attrs(p)...)
-				w.WriteHeader(http.StatusInternalServerError)
-			}()
-			next.ServeHTTP(w, req)
-		})
-	}
 }
 
 // AllowHost refuses requests for another host than the resource's (DNS

@@ -27,9 +27,8 @@ func charge(limiter ratelimit.Limiter, r *Responder, count func(*http.Request) i
 			return next
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			caller := authn.FromContext(req.Context()).Identity()
-			for range count(req) {
-				verdict := limiter.Take(req.Context(), caller)
+			if n := count(req); n > 0 {
+				verdict := limiter.Take(req.Context(), authn.FromContext(req.Context()).Identity(), n)
 				if !verdict.Allowed {
 					r.Refuse(w, req, Refusal{
 						Status: http.StatusTooManyRequests, Error: "rate_limited", Reason: "rate_limited",

@@ -3,7 +3,6 @@
 package httpmw
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"net/http"
@@ -17,8 +16,8 @@ import (
 )
 
 // Refusal is a request that ends here. The caller gets the status, the class of
-// the error and, for 401 and 403, a challenge; Reason and Detail are for those
-// who run the server.
+// the error and, for 401 and 403, a challenge; Reason is for those who run the
+// server.
 type Refusal struct {
 	Status int
 	// Error is an OAuth error code (RFC 6750 section 3.1) or a word alike.
@@ -35,14 +34,10 @@ type Refusal struct {
 	DPoP bool
 	// RetryAfter adds Retry-After where it is not 0.
 	RetryAfter time.Duration
-	Reason     string
-	Detail     string
+	// Reason is a word of a closed set, for the audit and the metrics.
+	Reason string
 	// RPC makes the body a JSON-RPC error, where the protocol asks for one.
 	RPC *RPCError
-	// Tool is the tool that was refused, where it got as far.
-	Tool string
-	// TraceID is that of the refused call, "" for that of the request.
-	TraceID string
 }
 
 // Counter counts requests by the status and the reason of their answer.
@@ -66,8 +61,14 @@ type Responder struct {
 
 // Refuse writes the answer, the audit line and the metric of a refusal.
 func (r *Responder) Refuse(w http.ResponseWriter, req *http.Request, f Refusal) {
+	r.record(req, audit.Event{Decision: audit.Denied, Reason: f.Reason, Needs: f.Scopes})
+	r.refuseAudited(w, req, f)
+}
+
+// refuseAudited writes the answer and the metric of a refusal that has its audit
+// line.
+func (r *Responder) refuseAudited(w http.ResponseWriter, req *http.Request, f Refusal) {
 	r.answered(req.Context(), f.Status, f.Reason)
-	r.record(req, f)
 	h := w.Header()
 	for name := range h {
 		delete(h, name) // whatever a handler had begun to say
@@ -112,11 +113,9 @@ func (f Refusal) bodyError() string {
 	return f.Error
 }
 
-func (r *Responder) record(req *http.Request, f Refusal) {
-	e := audit.Event{
-		Decision: audit.Denied, Reason: f.Reason, Tool: f.Tool, Needs: f.Scopes,
-		RequestID: RequestID(req.Context()), TraceID: cmp.Or(f.TraceID, tracing.ID(req.Context())),
-	}
+// record writes an audit line with who asked.
+func (r *Responder) record(req *http.Request, e audit.Event) {
+	e.RequestID, e.TraceID = RequestID(req.Context()), tracing.ID(req.Context())
 	if p := authn.FromContext(req.Context()); p != nil {
 		e.Subject, e.ClientID, e.Holds = p.Subject, p.ClientID, r.ScopeNames(p)
 	}

@@ -2,14 +2,18 @@ package policy
 
 import (
 	"context"
-	"sync/atomic"
+	"slices"
+	"sync"
 )
 
 // Outcome carries a decision about one HTTP request from the MCP layer, which
 // takes it on what the SDK parsed, back to the HTTP layer, which answers with a
-// status and a challenge.
+// status and a challenge. A JSON-RPC batch has several decisions, taken at once.
 type Outcome struct {
-	denial atomic.Pointer[Denial]
+	mu      sync.Mutex
+	denials []*Denial
+	method  string
+	audited bool
 }
 
 // Denial is why an authenticated request is refused.
@@ -27,8 +31,6 @@ type Denial struct {
 	// Header is set where the caller may call the tool and this header does not
 	// repeat its argument.
 	Header string
-	// TraceID is that of the span of the denied call, "" without one.
-	TraceID string
 }
 
 // Values of Denial.Streams, and the reasons of such denials.
@@ -50,11 +52,62 @@ func (d *Denial) Reason() string {
 	return "insufficient_scope"
 }
 
-// Deny records the refusal; the first one of a request stays.
-func (o *Outcome) Deny(d *Denial) { o.denial.CompareAndSwap(nil, d) }
+// Deny records a refusal. Whoever calls it writes its audit line.
+func (o *Outcome) Deny(d *Denial) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.denials, o.audited = append(o.denials, d), true
+}
 
-// Denial returns the refusal, or nil.
-func (o *Outcome) Denial() *Denial { return o.denial.Load() }
+// Denial returns the refusal, or nil. That of several is one that asks for what
+// all of them need.
+func (o *Outcome) Denial() *Denial {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch len(o.denials) {
+	case 0:
+		return nil
+	case 1:
+		return o.denials[0]
+	}
+	all := &Denial{}
+	for _, d := range o.denials {
+		all.Scopes = append(all.Scopes, d.Scopes...)
+		switch {
+		case d.Authentication == nil:
+		case all.Authentication == nil:
+			all.Authentication = d.Authentication
+		default:
+			both := all.Authentication.And(*d.Authentication)
+			all.Authentication = &both
+		}
+	}
+	slices.Sort(all.Scopes) // the order of the decisions is nobody's
+	all.Scopes = slices.Compact(all.Scopes)
+	return all
+}
+
+// Dispatched notes a method that the MCP layer knows.
+func (o *Outcome) Dispatched(method string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.method = method
+}
+
+// Audited notes that a decision about the request has its audit line.
+func (o *Outcome) Audited() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.audited = true
+}
+
+// Unaudited tells whether the request has no audit line yet, and the method that
+// it was for, "" where it did not get as far.
+func (o *Outcome) Unaudited() (method string, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.method, !o.audited
+}
 
 type outcomeKey struct{}
 

@@ -28,7 +28,8 @@ type Verdict struct {
 
 // Limiter judges requests by identity.
 type Limiter interface {
-	Take(ctx context.Context, identity string) Verdict
+	// Take asks for n at once: all of them are allowed, or none is taken.
+	Take(ctx context.Context, identity string, n int) Verdict
 }
 
 const (
@@ -64,12 +65,12 @@ func NewLocal(rate Rate) *Local {
 }
 
 // Take implements Limiter.
-func (l *Local) Take(_ context.Context, identity string) Verdict {
+func (l *Local) Take(_ context.Context, identity string, n int) Verdict {
 	id := maphash.String(l.seed, identity)
 	s, now := &l.shards[id%shards], l.now().UnixNano()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	arrival, verdict := next(s.arrivals[id], now, l.rate)
+	arrival, verdict := next(s.arrivals[id], now, l.rate, n)
 	if !verdict.Allowed {
 		return verdict
 	}
@@ -80,10 +81,10 @@ func (l *Local) Take(_ context.Context, identity string) Verdict {
 	return verdict
 }
 
-// next returns the identity's new arrival time, the old one if the request is
-// not allowed.
-func next(arrival, now int64, rate Rate) (int64, Verdict) {
-	due := max(arrival, now) + int64(rate.Interval)
+// next returns the identity's new arrival time after n requests, the old one if
+// they are not allowed.
+func next(arrival, now int64, rate Rate, n int) (int64, Verdict) {
+	due := max(arrival, now) + int64(n)*int64(rate.Interval)
 	if ahead := due - now - int64(rate.tolerance()); ahead > 0 {
 		return arrival, Verdict{RetryAfter: time.Duration(ahead)}
 	}

@@ -5,13 +5,15 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/securedmcp/operator/test/redistest"
 )
 
 func allowed(t *testing.T, l Limiter, identity string, n int) int {
 	t.Helper()
 	count := 0
 	for range n {
-		if l.Take(t.Context(), identity).Allowed {
+		if l.Take(t.Context(), identity, 1).Allowed {
 			count++
 		}
 	}
@@ -24,7 +26,7 @@ func TestABurstAndThenOneEachInterval(t *testing.T) {
 		if got := allowed(t, l, "a", 10); got != 5 {
 			t.Errorf("%d of 10 at once were allowed, want 5", got)
 		}
-		if v := l.Take(t.Context(), "a"); v.Allowed || v.RetryAfter != time.Second {
+		if v := l.Take(t.Context(), "a", 1); v.Allowed || v.RetryAfter != time.Second {
 			t.Errorf("verdict %+v, want to come back in 1 s", v)
 		}
 		time.Sleep(time.Second)
@@ -50,7 +52,7 @@ func TestIdentitiesDoNotShare(t *testing.T) {
 func TestMillionsOfIdentitiesTakeBoundedMemory(t *testing.T) {
 	l := NewLocal(Rate{Interval: time.Hour, Burst: 1})
 	for i := range 1_000_000 {
-		l.Take(t.Context(), fmt.Sprint(i))
+		l.Take(t.Context(), fmt.Sprint(i), 1)
 	}
 	total := 0
 	for i := range l.shards {
@@ -68,6 +70,24 @@ func BenchmarkTake(b *testing.B) {
 	l := NewLocal(Rate{Interval: time.Nanosecond, Burst: 1000})
 	b.ReportAllocs()
 	for b.Loop() {
-		l.Take(b.Context(), "client\x00subject")
+		l.Take(b.Context(), "client\x00subject", 1)
+	}
+}
+
+func TestSeveralAreAllowedTogetherOrNotAtAll(t *testing.T) {
+	rate := Rate{Interval: time.Hour, Burst: 10}
+	shared, _ := newShared(t, redistest.Start(t), "server", rate)
+	for name, l := range map[string]Limiter{"local": NewLocal(rate), "shared": shared} {
+		t.Run(name, func(t *testing.T) {
+			if v := l.Take(t.Context(), "x", 7); !v.Allowed {
+				t.Fatalf("7 of 10: %+v", v)
+			}
+			if v := l.Take(t.Context(), "x", 4); v.Allowed || v.RetryAfter <= 0 || v.RetryAfter > time.Hour {
+				t.Errorf("4 of the 3 that are left: %+v", v)
+			}
+			if v := l.Take(t.Context(), "x", 3); !v.Allowed {
+				t.Errorf("the 3 that are left: %+v; those that were refused have been taken", v)
+			}
+		})
 	}
 }

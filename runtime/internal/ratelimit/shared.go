@@ -60,18 +60,18 @@ func NewShared(rate Rate, prefix string, store redis.Scripter, observer Observer
 }
 
 // Take implements Limiter.
-func (s *Shared) Take(ctx context.Context, identity string) Verdict {
+func (s *Shared) Take(ctx context.Context, identity string, n int) Verdict {
 	// Identities are personal data: the store sees their digests.
 	sum := sha256.Sum256([]byte(identity))
 	key := s.prefix + hex.EncodeToString(sum[:16])
 	var wait int64
 	err := s.breaker.Do(ctx, func(ctx context.Context) (err error) {
-		wait, err = take.Run(ctx, s.store, []string{key}, s.rate.Interval.Microseconds(), s.rate.tolerance().Microseconds()).Int64()
+		wait, err = take.Run(ctx, s.store, []string{key}, int64(n)*s.rate.Interval.Microseconds(), s.rate.tolerance().Microseconds()).Int64()
 		return err
 	})
 	switch {
 	case err != nil:
-		return s.fallback.Take(ctx, identity)
+		return s.fallback.Take(ctx, identity, n)
 	case wait > 0:
 		return Verdict{RetryAfter: time.Duration(wait) * time.Microsecond}
 	}

@@ -32,7 +32,7 @@ func TestReplicasShareOneLimit(t *testing.T) {
 	if got := allowed(t, a, "x", 6) + allowed(t, b, "x", 6); got != 10 {
 		t.Errorf("two replicas allowed %d, want 10 together", got)
 	}
-	if v := b.Take(t.Context(), "x"); v.Allowed || v.RetryAfter <= 0 || v.RetryAfter > time.Hour {
+	if v := b.Take(t.Context(), "x", 1); v.Allowed || v.RetryAfter <= 0 || v.RetryAfter > time.Hour {
 		t.Errorf("verdict %+v", v)
 	}
 	if got := allowed(t, other, "x", 12); got != 10 {
@@ -53,7 +53,7 @@ func TestAnOutageOfTheStoreFallsBackAndIsReported(t *testing.T) {
 	server.Restart()
 	deadline := time.Now().Add(10 * time.Second)
 	for !o.shared.Load() && time.Now().Before(deadline) {
-		l.Take(t.Context(), "y")
+		l.Take(t.Context(), "y", 1)
 		time.Sleep(10 * time.Millisecond)
 	}
 	if !o.shared.Load() {

@@ -41,6 +41,9 @@ var errDenied = &jsonrpc.Error{Code: jsonrpc.CodeInvalidRequest, Message: "not a
 func authorize(c *Config, headers map[string]paramHeaders) mcp.Middleware {
 	return func(next mcp.MethodHandler) mcp.MethodHandler {
 		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+			if outcome := policy.OutcomeFrom(ctx); outcome != nil {
+				outcome.Dispatched(method)
+			}
 			if method != methodCallTool {
 				return next(ctx, method, req)
 			}
@@ -72,12 +75,12 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 		}
 	}
 	if d != nil {
-		d.TraceID = tracing.ID(ctx)
 		c.Observer.ToolCalled(tool, string(audit.Denied), d.Reason())
 		tracing.Ended(span, d.Reason())
-		outcome.Deny(d)
+		c.denied(ctx, principal, outcome, d)
 		return nil, errDenied
 	}
+	outcome.Audited()
 	start, call := time.Now(), new(toolCall)
 	result, err := recovered(next, tool, c.Logger)(context.WithValue(ctx, toolCallKey{}, call), methodCallTool, req)
 	reason := reasonOf(result, err)
@@ -90,6 +93,17 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 		UpstreamStatus: call.upstreamStatus, Duration: time.Since(start),
 	})
 	return result, err
+}
+
+// denied notes a denial for the HTTP layer, with its audit line: of a batch each
+// has one.
+func (c *Config) denied(ctx context.Context, caller *authn.Principal, outcome *policy.Outcome, d *policy.Denial) {
+	c.Audit.Write(ctx, audit.Event{
+		Decision: audit.Denied, Reason: d.Reason(), RequestID: httpmw.RequestID(ctx), TraceID: tracing.ID(ctx),
+		Subject: caller.Subject, ClientID: caller.ClientID, Tool: d.Tool,
+		Needs: d.Scopes, Holds: c.Policy.Scopes.Names(caller.Scopes),
+	})
+	outcome.Deny(d)
 }
 
 // metaText returns a member of _meta that is a string, "" for any other.
@@ -128,13 +142,16 @@ func reasonOf(result mcp.Result, err error) string {
 	return "ok"
 }
 
+// errNoMethod is the answer to methods that are not offered.
+var errNoMethod = &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "method not found"}
+
 // toolsOnly answers that methods of features this server does not have do not
 // exist, where the SDK would answer with empty lists.
 func toolsOnly(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 		for _, prefix := range []string{"prompts/", "resources/", "completion/", "logging/"} {
 			if strings.HasPrefix(method, prefix) {
-				return nil, &jsonrpc.Error{Code: jsonrpc.CodeMethodNotFound, Message: "method not found"}
+				return nil, errNoMethod
 			}
 		}
 		return next(ctx, method, req)

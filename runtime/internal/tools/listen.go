@@ -9,8 +9,11 @@ import (
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/securedmcp/operator/runtime/internal/admission"
+	"github.com/securedmcp/operator/runtime/internal/audit"
 	"github.com/securedmcp/operator/runtime/internal/authn"
+	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/policy"
+	"github.com/securedmcp/operator/runtime/internal/tracing"
 )
 
 const (
@@ -84,33 +87,43 @@ func (s *streams) end() {
 
 // middleware bounds subscriptions/listen, and keeps older clients from waiting
 // for notifications that a server without sessions has no way to send.
-func (s *streams) middleware(next mcp.MethodHandler) mcp.MethodHandler {
-	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
-		switch method {
-		case methodListen:
-			return s.listen(ctx, next, req)
-		case methodInitialize:
-			result, err := next(ctx, method, req)
-			if r, ok := result.(*mcp.InitializeResult); ok && r.Capabilities.Tools != nil {
-				r.Capabilities.Tools = &mcp.ToolCapabilities{}
+func (s *streams) middleware(c *Config) mcp.Middleware {
+	return func(next mcp.MethodHandler) mcp.MethodHandler {
+		return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+			switch method {
+			case methodListen:
+				return s.listen(ctx, next, req, c)
+			case methodInitialize:
+				result, err := next(ctx, method, req)
+				if r, ok := result.(*mcp.InitializeResult); ok && r.Capabilities.Tools != nil {
+					r.Capabilities.Tools = &mcp.ToolCapabilities{}
+				}
+				return result, err
 			}
-			return result, err
+			return next(ctx, method, req)
 		}
-		return next(ctx, method, req)
 	}
 }
 
-func (s *streams) listen(ctx context.Context, next mcp.MethodHandler, req mcp.Request) (mcp.Result, error) {
+func (s *streams) listen(ctx context.Context, next mcp.MethodHandler, req mcp.Request, c *Config) (mcp.Result, error) {
+	if version(req.GetExtra()) < firstStateless {
+		return nil, errNoMethod
+	}
 	principal, outcome := authn.FromContext(ctx), policy.OutcomeFrom(ctx)
 	if principal == nil || outcome == nil {
 		return nil, errors.New("subscriptions/listen outside the door")
 	}
 	held, release, denial := s.hold(ctx, principal)
 	if denial != nil {
-		outcome.Deny(denial)
+		c.denied(ctx, principal, outcome, denial)
 		return nil, errDenied
 	}
 	defer release()
+	outcome.Audited() // now, since a stream may last for long
+	c.Audit.Write(ctx, audit.Event{
+		Decision: audit.Allowed, Reason: "ok", RequestID: httpmw.RequestID(ctx), TraceID: tracing.ID(ctx),
+		Subject: principal.Subject, ClientID: principal.ClientID, Method: methodListen, Holds: c.Policy.Scopes.Names(principal.Scopes),
+	})
 	admission.FromContext(ctx).Leave()
 	return next(held, methodListen, req)
 }

@@ -12,9 +12,17 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/httpmw"
 )
 
-// firstWithHeaders is the first protocol revision in which arguments are repeated
-// in headers.
-const firstWithHeaders = "2026-07-28"
+// firstStateless is the first protocol revision without sessions. It brought
+// arguments that are repeated in headers, and subscriptions/listen.
+const firstStateless = "2026-07-28"
+
+// version is the protocol revision of a request, "" where none is named.
+func version(extra *mcp.RequestExtra) string {
+	if extra == nil {
+		return ""
+	}
+	return extra.Header.Get("MCP-Protocol-Version")
+}
 
 // paramHeaders are the Mcp-Param headers of a tool. The SDK checks them too, in
 // the schemas that it can read, and is content with spellings that those who
@@ -24,7 +32,7 @@ type paramHeaders []compile.ParamHeader
 // mismatch returns the name of a header that does not repeat its argument, ""
 // for none.
 func (p paramHeaders) mismatch(req *mcp.CallToolRequest) string {
-	if len(p) == 0 || req.Extra == nil || req.Extra.Header.Get("MCP-Protocol-Version") < firstWithHeaders {
+	if len(p) == 0 || version(req.Extra) < firstStateless {
 		return ""
 	}
 	var args map[string]json.RawMessage

@@ -100,7 +100,7 @@ func NewServer(c Config) (*Server, error) {
 		s.touch = func() { server.AddTool(declaration(t), handler) }
 		s.touch()
 	}
-	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware, authorize(&c, headers))
+	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware(&c), authorize(&c, headers))
 	s.Handler = newHandlers(server, reportsProgress(c.Runtime))
 	for _, api := range apis {
 		s.upstreams = append(s.upstreams, api)

@@ -28,6 +28,25 @@ func TestNoTraceIDIsRecordedMoreOftenThanOthers(t *testing.T) {
 	}
 }
 
+// One lot decides for a request and for the call that it carries, whatever trace
+// the call's _meta names.
+func TestACallIsRecordedWithItsRequest(t *testing.T) {
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSampler(sampler(0.5)))
+	const meta = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	both := map[bool]int{}
+	for range 200 {
+		ctx, request := provider.Tracer(scope).Start(t.Context(), "POST")
+		_, call := ToolCall(ctx, "tool", meta)
+		if request.SpanContext().IsSampled() != call.SpanContext().IsSampled() {
+			t.Fatalf("the request is recorded: %v, its call: %v", request.SpanContext().IsSampled(), call.SpanContext().IsSampled())
+		}
+		both[call.SpanContext().IsSampled()]++
+	}
+	if both[true] == 0 || both[false] == 0 {
+		t.Errorf("of 200 requests %d were recorded and %d not; want some of both", both[true], both[false])
+	}
+}
+
 func TestOnlyMethodsOfHTTPAreNamed(t *testing.T) {
 	for method, want := range map[string]string{"POST": "POST", "S3CR3T": "_OTHER", "post": "_OTHER"} {
 		if got := knownMethod(method); got != want {

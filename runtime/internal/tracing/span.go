@@ -96,11 +96,15 @@ func ToolCall(ctx context.Context, tool, metaTraceparent string) (context.Contex
 		trace.WithAttributes(attribute.String("mcp.method.name", "tools/call"), attribute.String("gen_ai.tool.name", tool)),
 	}
 	if parent, ok := withParent(ctx, metaTraceparent); ok {
-		ctx = parent
+		ctx = context.WithValue(parent, carriedKey{}, carried.SpanContext())
 		options = append(options, trace.WithLinks(trace.Link{SpanContext: carried.SpanContext()}))
 	}
 	return carried.TracerProvider().Tracer(scope).Start(ctx, "tools/call "+tool, options...)
 }
+
+// carriedKey is of the span of the request that carried a call, whose lot decides
+// for the call too.
+type carriedKey struct{}
 
 // Ended ends the span of a tool call with its outcome: a word of a closed set,
 // "ok" where the call was answered.

@@ -94,7 +94,8 @@ type lot float64
 
 func (l lot) ShouldSample(p sdktrace.SamplingParameters) sdktrace.SamplingResult {
 	result := sdktrace.SamplingResult{Decision: sdktrace.Drop, Tracestate: trace.SpanContextFromContext(p.ParentContext).TraceState()}
-	if rand.Float64() < float64(l) { //nolint:gosec // no secret hangs on it
+	carried, drawn := p.ParentContext.Value(carriedKey{}).(trace.SpanContext)
+	if drawn && carried.IsSampled() || !drawn && rand.Float64() < float64(l) { //nolint:gosec // no secret hangs on it
 		result.Decision = sdktrace.RecordAndSample
 	}
 	return result
