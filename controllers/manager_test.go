@@ -12,6 +12,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
@@ -24,7 +25,12 @@ import (
 // runOperator runs the whole operator against the world until the test ends.
 func runOperator(w *world) {
 	w.t.Helper()
-	mgr := newManager(w.t, kubetest.Config(w.t))
+	runOperatorOn(w, kubetest.Config(w.t))
+}
+
+func runOperatorOn(w *world, cfg *rest.Config) {
+	w.t.Helper()
+	mgr := newManager(w.t, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
 		w.t.Fatal(err)

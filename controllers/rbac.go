@@ -3,36 +3,36 @@ package controllers
 // What the operator may do, and why. `make manifests` turns these markers into
 // config/rbac and the Helm chart. No Secrets, nothing wildcarded.
 //
-// The servers themselves: read to know what is wanted; never changed.
-// +kubebuilder:rbac:groups=securedmcp.dev,resources=securedmcpservers,verbs=get;list;watch
+// Servers: list and watch tell what is wanted. They are never changed, nor read one by one.
+// +kubebuilder:rbac:groups=securedmcp.dev,resources=securedmcpservers,verbs=list;watch
 //
-// Their status, which only the operator writes.
-// +kubebuilder:rbac:groups=securedmcp.dev,resources=securedmcpservers/status,verbs=get;patch
+// Their status, which only the operator writes: patch, as a server-side apply.
+// +kubebuilder:rbac:groups=securedmcp.dev,resources=securedmcpservers/status,verbs=patch
 //
-// Owner references that block deletion, which need this right where the admission plugin OwnerReferencesPermissionEnforcement is on.
+// Owner references that block deletion: the admission plugin OwnerReferencesPermissionEnforcement, where it is on, asks for update. No request is made with it.
 // +kubebuilder:rbac:groups=securedmcp.dev,resources=securedmcpservers/finalizers,verbs=update
 //
-// Children of every server: read to see whether they are as they should be; create and patch are what a server-side apply needs.
+// Children of every server: list and watch see that they are as they should be; get looks, before one is made, whether a stranger has its name; create and patch are what a server-side apply needs.
 // +kubebuilder:rbac:groups="",resources=serviceaccounts;services,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch
 //
-// ConfigMaps: children as those above; and the CA bundles that servers name, read to ask their issuers and to say which one is missing.
+// ConfigMaps: get, list, watch, create and patch for children as those above; get also reads the CA bundles that servers name, to ask their issuers and to say which one is missing.
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch
 //
-// Children that come and go with the spec, and so are deleted too.
+// Children that come and go with the spec: get, list, watch, create and patch as for the others; delete when the spec no longer asks for them.
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;patch;delete
 //
-// Certificates of cert-manager, for Ingresses that ask an issuer for one; the Secret that comes of it is for cert-manager and the ingress controller alone.
+// Certificates of cert-manager, for Ingresses that ask an issuer for one: get, list, watch, create, patch and delete as for those; the Secret that comes of it is for cert-manager and the ingress controller alone.
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;patch;delete
 //
-// Pods: read to say why they wait; patched, in one annotation, so that the kubelet refreshes the configuration.
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+// Pods: list and watch tell why they wait and whom to ask what they enforce; patch sets one annotation, so that the kubelet refreshes the configuration.
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
 //
-// Events about pods: where the kubelet says that a Secret is missing, which the operator may not look for itself.
+// Events about pods: list finds where the kubelet says that a Secret is missing, which the operator may not look for itself.
 // +kubebuilder:rbac:groups="",resources=events,verbs=list
 //
-// Events about servers.
-// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+// Events about servers: create tells of a change of Ready. Each is about another version of the server, so none becomes a series, which would be patched.
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -176,6 +177,49 @@ func TestTeamsShareAnObjectThroughServerSideApply(t *testing.T) {
 	}
 	if diff := cmp.Diff(`{"type":"object"}`, string(got.Spec.Tools[0].InputSchema.Raw)); diff != "" {
 		t.Errorf("inputSchema is owned whole (-want +got):\n%s", diff)
+	}
+}
+
+// Whoever takes what is another team's is told whose it is, and changes nothing
+// unless they insist.
+func TestATeamThatTakesAnothersFieldIsToldWhose(t *testing.T) {
+	c := newClient(t)
+	apply := func(team, spec string, opts ...client.ApplyOption) error {
+		o := parse(t, "apiVersion: securedmcp.dev/v1alpha1\nkind: SecuredMCPServer\nmetadata: {name: taken, namespace: default}\nspec: "+spec)
+		return c.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(o.Unstructured), append(opts, client.FieldOwner(team))...)
+	}
+	var got v1alpha1.SecuredMCPServer
+	read := func() *v1alpha1.SecuredMCPServer {
+		if err := c.Get(t.Context(), client.ObjectKey{Namespace: "default", Name: "taken"}, &got); err != nil {
+			t.Fatal(err)
+		}
+		return &got
+	}
+	if err := apply("platform", `{resource: "https://mcp.example.com/taken", issuer: "https://auth.example.com", scopes: [{name: a, description: of the platform}]}`); err != nil {
+		t.Fatal(err)
+	}
+	read()
+	t.Cleanup(func() { _ = c.Delete(context.Background(), &got) })
+	takes := map[string]struct{ spec, field string }{
+		"a field":            {`{issuer: "https://evil.example.com"}`, ".spec.issuer"},
+		"a field of an item": {`{scopes: [{name: a, description: mine}]}`, `.spec.scopes[name="a"].description`},
+	}
+	for name, test := range takes {
+		t.Run(name, func(t *testing.T) {
+			err := apply("app", test.spec)
+			if !apierrors.IsConflict(err) || !strings.Contains(err.Error(), `conflict with "platform"`) || !strings.Contains(err.Error(), test.field) {
+				t.Errorf("error %v, want a conflict with platform about %s", err, test.field)
+			}
+			if s := read(); s.Spec.Issuer != "https://auth.example.com" || s.Spec.Scopes[0].Description != "of the platform" {
+				t.Errorf("issuer %s, scopes %v", s.Spec.Issuer, s.Spec.Scopes)
+			}
+		})
+	}
+	if err := apply("app", `{issuer: "https://auth.example.com"}`); err != nil {
+		t.Errorf("owning the same value together: %v", err)
+	}
+	if err := apply("app", `{issuer: "https://other.example.com"}`, client.ForceOwnership); err != nil || read().Spec.Issuer != "https://other.example.com" {
+		t.Errorf("taking it by force: %v, issuer %s", err, got.Spec.Issuer)
 	}
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -18,6 +19,7 @@ func Definitions(before, after *apiextensionsv1.CustomResourceDefinition) []stri
 	if before.Spec.Scope != after.Spec.Scope {
 		found = append(found, fmt.Sprintf("scope: %s became %s", before.Spec.Scope, after.Spec.Scope))
 	}
+	found = append(found, names(&before.Spec.Names, &after.Spec.Names)...)
 	for _, v := range before.Spec.Versions {
 		i := slices.IndexFunc(after.Spec.Versions, func(n apiextensionsv1.CustomResourceDefinitionVersion) bool { return n.Name == v.Name })
 		switch {
@@ -26,11 +28,19 @@ func Definitions(before, after *apiextensionsv1.CustomResourceDefinition) []stri
 		case v.Served && !after.Spec.Versions[i].Served:
 			found = append(found, v.Name+": the version is no longer served")
 		default:
-			found = append(found, schemas(v.Name, v.Schema.OpenAPIV3Schema, after.Spec.Versions[i].Schema.OpenAPIV3Schema)...)
+			found = append(found, versions(&v, &after.Spec.Versions[i])...)
 		}
 	}
 	slices.Sort(found)
 	return found
+}
+
+func versions(before, after *apiextensionsv1.CustomResourceDefinitionVersion) []string {
+	return slices.Concat(
+		subresources(before.Name, before.Subresources, after.Subresources),
+		columns(before.Name, before.AdditionalPrinterColumns, after.AdditionalPrinterColumns),
+		schemas(before.Name, before.Schema.OpenAPIV3Schema, after.Schema.OpenAPIV3Schema),
+	)
 }
 
 func schemas(path string, before, after *schema) []string {
@@ -39,6 +49,7 @@ func schemas(path string, before, after *schema) []string {
 	}
 	found := slices.Concat(
 		kinds(path, before, after),
+		openness(path, before, after),
 		choices(path, before, after),
 		bounds(path, before, after),
 		rules(path, before, after),
@@ -110,6 +121,9 @@ func bounds(path string, before, after *schema) []string {
 		"maxLength": {before.MaxLength, after.MaxLength}, "maxItems": {before.MaxItems, after.MaxItems},
 		"maxProperties": {before.MaxProperties, after.MaxProperties}, "maximum": {whole(before.Maximum), whole(after.Maximum)},
 	}
+	if m := after.MultipleOf; m != nil && (before.MultipleOf == nil || *before.MultipleOf != *m) {
+		found = append(found, fmt.Sprintf("%s: multipleOf is %v now", path, *m))
+	}
 	for what, b := range most {
 		if b[1] != nil && (b[0] == nil || *b[1] < *b[0]) {
 			found = append(found, fmt.Sprintf("%s: %s is %d now", path, what, *b[1]))
@@ -137,12 +151,26 @@ func whole(f *float64) *int64 {
 }
 
 // rules reports CEL rules that were not there: whether one means what an older
-// one meant, a person has to say.
+// one meant, a person has to say. What a rule says, and about which field, is what
+// tools show.
 func rules(path string, before, after *schema) []string {
 	var found []string
 	for _, rule := range after.XValidations {
-		if !slices.ContainsFunc(before.XValidations, func(r apiextensionsv1.ValidationRule) bool { return r.Rule == rule.Rule }) {
-			found = append(found, fmt.Sprintf("%s: a new rule: %s", path, rule.Message))
+		i := slices.IndexFunc(before.XValidations, func(r apiextensionsv1.ValidationRule) bool { return r.Rule == rule.Rule })
+		if i < 0 {
+			found = append(found, fmt.Sprintf("%s: a new rule: %s", path, cmp.Or(rule.Message, rule.MessageExpression)))
+			continue
+		}
+		was := before.XValidations[i]
+		for what, pair := range map[string][2]string{
+			"messageExpression": {was.MessageExpression, rule.MessageExpression},
+			"fieldPath":         {was.FieldPath, rule.FieldPath},
+			"reason":            {text(was.Reason), text(rule.Reason)},
+			"optionalOldSelf":   {truth(was.OptionalOldSelf), truth(rule.OptionalOldSelf)},
+		} {
+			if pair[0] != pair[1] {
+				found = append(found, fmt.Sprintf("%s: %s of rule %q: %q became %q", path, what, rule.Rule, pair[0], pair[1]))
+			}
 		}
 	}
 	return found

@@ -65,6 +65,61 @@ func TestWhatBreaksTheAPI(t *testing.T) {
 			},
 			[]string{`v1alpha1.spec.scopes: listMapKeys "[name]" became "[]"`, `v1alpha1.spec.scopes: listType "map" became "atomic"`},
 		},
+		"null that is taken now": {
+			func(_ *apiextensionsv1.CustomResourceDefinition, s spec) {
+				edit(s, "title", func(p *schema) { p.Nullable = true })
+			},
+			[]string{"v1alpha1.spec.title: nullable: false became true"},
+		},
+		"unknown fields that are no longer kept": {
+			func(_ *apiextensionsv1.CustomResourceDefinition, s spec) {
+				tool := s["tools"].Items.Schema.Properties
+				edit(tool, "inputSchema", func(p *schema) { p.XPreserveUnknownFields = nil })
+			},
+			[]string{"v1alpha1.spec.tools[].inputSchema: preserve-unknown-fields: true became false"},
+		},
+		"numbers that are too fine": {
+			func(_ *apiextensionsv1.CustomResourceDefinition, s spec) {
+				edit(s, "title", func(p *schema) { p.MultipleOf = new(0.5) })
+			},
+			[]string{"v1alpha1.spec.title: multipleOf is 0.5 now"},
+		},
+		"a rule that is about another field": {
+			func(_ *apiextensionsv1.CustomResourceDefinition, s spec) {
+				edit(s, "workload", func(p *schema) { p.XValidations[0].FieldPath = ".autoscaling" })
+			},
+			[]string{`v1alpha1.spec.workload: fieldPath of rule "!has(self.replicas) || !has(self.autoscaling)": ".replicas" became ".autoscaling"`},
+		},
+		"a rule that says something else": {
+			func(_ *apiextensionsv1.CustomResourceDefinition, s spec) {
+				edit(s, "workload", func(p *schema) { p.XValidations[0].MessageExpression = "'x'" })
+			},
+			[]string{`v1alpha1.spec.workload: messageExpression of rule "!has(self.replicas) || !has(self.autoscaling)": "" became "'x'"`},
+		},
+		"a short name that is gone": {
+			func(d *apiextensionsv1.CustomResourceDefinition, _ spec) { d.Spec.Names.ShortNames = []string{"mcp"} },
+			[]string{"names: short name smcp is gone"},
+		},
+		"another kind": {
+			func(d *apiextensionsv1.CustomResourceDefinition, _ spec) { d.Spec.Names.Kind = "MCPServer" },
+			[]string{`names: kind "SecuredMCPServer" became "MCPServer"`},
+		},
+		"a status that is no subresource": {
+			func(d *apiextensionsv1.CustomResourceDefinition, _ spec) { d.Spec.Versions[0].Subresources = nil },
+			[]string{"v1alpha1: subresource status: true became false"},
+		},
+		"a column that is gone": {
+			func(d *apiextensionsv1.CustomResourceDefinition, _ spec) {
+				d.Spec.Versions[0].AdditionalPrinterColumns = d.Spec.Versions[0].AdditionalPrinterColumns[1:]
+			},
+			[]string{"v1alpha1: column Ready is gone"},
+		},
+		"a column that is only shown on demand": {
+			func(d *apiextensionsv1.CustomResourceDefinition, _ spec) {
+				d.Spec.Versions[0].AdditionalPrinterColumns[0].Priority = 1
+			},
+			[]string{"v1alpha1: column Ready: priority 0 became 1"},
+		},
 		"a version that is gone": {
 			func(d *apiextensionsv1.CustomResourceDefinition, _ spec) { d.Spec.Versions[0].Name = "v1" },
 			[]string{"v1alpha1: the version is gone"},
