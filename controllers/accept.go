@@ -27,7 +27,7 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalidSpec, err.Error())
 		return nil
 	}
-	if objection := r.policy.object(s.server); objection != nil {
+	if objection := r.policy.objectToHost(s.server); objection != nil {
 		s.no(v1alpha1.ConditionAccepted, objection.reason, objection.message)
 		return nil
 	}
@@ -47,15 +47,29 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if strangers := strangers(s.server, children); len(strangers) > 0 {
-		s.soonest(strangersPeriod)
-		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonNameConflict, strings.Join(strangers, "; ")+
-			"; it is left alone; delete it, or give this SecuredMCPServer another name")
+	if strangers := s.findStrangers(children); len(strangers) > 0 {
+		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonNameConflict, strings.Join(strangers, "; ")+leftAlone)
+		return nil
+	}
+	if objection := r.policy.object(s.server); objection != nil {
+		s.children = s.withoutTemplate(children, rendered.Resource)
+		s.no(v1alpha1.ConditionAccepted, objection.reason, objection.message)
 		return nil
 	}
 	s.config, s.children = encoded, children
 	s.yes(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "the spec is valid")
 	return nil
+}
+
+// withoutTemplate returns what pods of an older template can be given when the
+// policy objects to an image or an annotation of the newest: the configuration,
+// since a revocation does not wait for an administrator. Under another URL than the one that is routed nobody would
+// reach it.
+func (s *scope) withoutTemplate(children []child, resource string) []child {
+	if resource != s.status.URL {
+		return nil
+	}
+	return slices.DeleteFunc(children, func(c child) bool { return c.kind != kindConfigMap || !c.exists() })
 }
 
 // conflict says how the claims of server and of an older one collide.
@@ -68,15 +82,30 @@ func conflict(server, older *v1alpha1.SecuredMCPServer) string {
 		"want another host or path here, or that one changed or deleted", resource, key, older.Spec.Resource)
 }
 
-// strangers describes the objects that have a child's name and are not ours.
-func strangers(server *v1alpha1.SecuredMCPServer, children []child) []string {
+const leftAlone = "; it is left alone; delete it, or give this SecuredMCPServer another name"
+
+// essential are the children without which nothing can be served, or not safely.
+var essential = map[string]bool{
+	kindServiceAccount: true, kindConfigMap: true, kindService: true, kindNetworkPolicy: true, kindDeployment: true,
+}
+
+// findStrangers looks for objects that have a child's name and are not ours. It
+// returns those in place of essential children; the others are told of in the
+// condition that they belong to.
+func (s *scope) findStrangers(children []child) []string {
 	var found []string
 	for i := range children {
 		c := &children[i]
-		if !c.wanted || !c.exists() || ours(c.live, server) {
+		if !c.wanted || !c.exists() || ours(c.live, s.server) {
 			continue
 		}
-		found = append(found, fmt.Sprintf("%s %s exists and %s", c.kind, c.live.GetName(), whose(c.live)))
+		s.soonest(strangersPeriod)
+		stranger := fmt.Sprintf("%s %s exists and %s", c.kind, c.live.GetName(), whose(c.live))
+		if essential[c.kind] {
+			found = append(found, stranger)
+		} else {
+			s.strange[c.kind] = stranger + leftAlone
+		}
 	}
 	slices.Sort(found)
 	return found

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -33,7 +34,7 @@ func TestInvalidEditKeepsTheLastAcceptedConfigServing(t *testing.T) {
 		s.Spec.Scopes[0].Implies = []string{"invoices:write"}
 		s.Spec.RequiredScopes = nil
 		s.Spec.Resource = moved
-		s.Spec.Workload.Replicas = new(int32(5))
+		s.Spec.Workload.Replicas = new(int32(3))
 	})
 	_, err := w.reconcile(s)
 	if !errors.Is(err, reconcile.TerminalError(nil)) {
@@ -88,7 +89,6 @@ func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
 		"ConfigMap":      &corev1.ConfigMap{Data: map[string]string{"config.json": "theirs"}},
 		"Service":        &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1234}}}},
 		"Deployment":     strangersDeployment(),
-		"Ingress":        strangersIngress(),
 	}
 	for kind, o := range strangers {
 		t.Run(kind, func(t *testing.T) {
@@ -121,6 +121,56 @@ func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
 			w.settle(s)
 			w.wantWrites(allChildren...)
 			w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
+		})
+	}
+}
+
+// Somebody who puts an object of the name there keeps no revocation from the pods.
+func TestObjectOfAnotherInPlaceOfAnExtraIsReportedAndTheRestIsServed(t *testing.T) {
+	const leftAlone = " a exists and was not made by this operator; it is left alone; delete it, or give this SecuredMCPServer another name"
+	exposed := newWorld(t).server("a")
+	autoscaled := func(s *v1alpha1.SecuredMCPServer) {
+		s.Spec.Workload.Replicas, s.Spec.Workload.Autoscaling = nil, &v1alpha1.Autoscaling{MaxReplicas: 9}
+	}
+	tests := map[string]struct {
+		stranger           client.Object
+		change             func(*v1alpha1.SecuredMCPServer)
+		available, exposed string
+		condition          string
+	}{
+		"PodDisruptionBudget": {&policyv1.PodDisruptionBudget{}, func(*v1alpha1.SecuredMCPServer) {}, "False NameConflict", "True ClusterLocal", "Available"},
+		"HorizontalPodAutoscaler": {&autoscalingv2.HorizontalPodAutoscaler{Spec: autoscalingv2.HorizontalPodAutoscalerSpec{
+			MaxReplicas: 2, ScaleTargetRef: autoscalingv2.CrossVersionObjectReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "x"},
+		}}, autoscaled, "False NameConflict", "True ClusterLocal", "Available"},
+		"Ingress": {strangersIngress(), func(s *v1alpha1.SecuredMCPServer) {
+			s.Spec.Exposure.Ingress = exposed.Spec.Exposure.Ingress
+		}, "True Available", "False NameConflict", "Exposed"},
+	}
+	for kind, test := range tests {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.server("a")
+			s.Spec.Exposure.Ingress, s.Spec.Workload.Replicas = nil, new(int32(1))
+			w.create(s)
+			w.settle(s)
+			w.makeAvailable(s)
+			w.runningPod(s, "1")
+			w.settle(s)
+			before := s.Status.Revision
+			w.create(named(s, test.stranger))
+			w.update(s, func() {
+				s.Spec.RequiredScopes, s.Spec.Workload.Replicas = nil, nil
+				test.change(s)
+			})
+			result := w.settle(s)
+			w.wantConditions(s, "True Accepted", test.available, test.exposed, "True Enforced", "False NameConflict")
+			w.wantMessage(s, test.condition, kind+leftAlone)
+			if s.Status.Revision == before {
+				t.Error("the edit is not served")
+			}
+			if result.RequeueAfter != time.Minute {
+				t.Errorf("looks again after %s, want a minute: no watch reports strangers", result.RequeueAfter)
+			}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -89,13 +90,13 @@ func (r *Reconciler) servedConfigMap(ctx context.Context, server *v1alpha1.Secur
 	return cm, nil
 }
 
-// tellingErrors are why pods could not be told, for the next attempt.
-func (s *scope) tellingErrors() []error {
+// tellingError is why pods could not be told: reason to try again, and no more.
+func (s *scope) tellingError() error {
 	var errs []error
 	for i := range s.pods {
 		if err := s.untold[s.pods[i].UID]; err != nil {
 			errs = append(errs, fmt.Errorf("annotating pod %s: %w", s.pods[i].Name, err))
 		}
 	}
-	return errs
+	return errors.Join(errs...)
 }

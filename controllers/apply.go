@@ -14,6 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
 // refusedPeriod is how often to try again what the API server refused: no watch
@@ -21,12 +23,16 @@ import (
 const refusedPeriod = time.Minute
 
 // applyChildren makes the children as they should be, and writes nothing where
-// they are.
+// they are. One that cannot be applied keeps no other from it, but for those that
+// make no sense without it.
 func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 	for i := range s.children {
 		c := &s.children[i]
-		if c.missing != "" {
+		switch {
+		case c.missing != "":
 			s.missing[c.kind] = c.missing
+			continue
+		case s.strange[c.kind] != "" || s.holdsBack(c):
 			continue
 		}
 		err := r.settle(ctx, s, c)
@@ -34,12 +40,56 @@ func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 		case err == nil:
 		case namespaceEnds(err):
 			return nil // and the server with it
+		case apierrors.IsConflict(err):
+			return fmt.Errorf("applying %s: %w", c.kind, err)
 		case refused(err) && !another(err):
 			s.refused[c.kind] = err
 			s.soonest(refusedPeriod)
 		default:
-			return fmt.Errorf("applying %s: %w", c.kind, err)
+			s.postpone(c.kind, err)
 		}
+	}
+	return nil
+}
+
+// holdsBack keeps pods from being made, or made anew, without what has to be there
+// before them: the configuration that their template is for, and what keeps
+// strangers from them.
+func (s *scope) holdsBack(c *child) bool {
+	if c.kind != kindDeployment {
+		return false
+	}
+	failed := func(kind string) bool { return s.unapplied[kind] != nil || s.refused[kind] != nil }
+	return failed(kindConfigMap) || !c.exists() && (failed(kindNetworkPolicy) || failed(kindServiceAccount))
+}
+
+// postpone leaves a child to the next pass. The conditions that it matters to stay
+// as they are, unless that has been so for long.
+func (s *scope) postpone(kind string, err error) {
+	s.unapplied[kind] = err
+	err = fmt.Errorf("applying %s: %w", kind, err)
+	switch {
+	case s.lasting:
+		s.failures = append(s.failures, err)
+	case kind == kindIngress:
+		s.leave(v1alpha1.ConditionExposed, err)
+	default:
+		s.leave(v1alpha1.ConditionAvailable, err)
+		s.undecided[v1alpha1.ConditionEnforced] = true
+	}
+}
+
+// trouble is why a child is not as it should be, and will not be soon; nil if it
+// is or may be.
+func (s *scope) trouble(kind string) *cause {
+	if why := s.strange[kind]; why != "" {
+		return &cause{v1alpha1.ReasonNameConflict, why}
+	}
+	if err := s.refused[kind]; err != nil {
+		return &cause{v1alpha1.ReasonChildRejected, fmt.Sprintf("the API server refused %s: %v", kind, err)}
+	}
+	if err := s.unapplied[kind]; err != nil {
+		return &cause{v1alpha1.ReasonChildRejected, fmt.Sprintf("applying %s fails and is tried again: %v", kind, err)}
 	}
 	return nil
 }

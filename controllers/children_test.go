@@ -6,6 +6,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv1 "k8s.io/api/autoscaling/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -82,6 +83,31 @@ func TestAnAutoscalerTakesOverFromZeroReplicas(t *testing.T) {
 	if got := *d.Spec.Replicas; got != 3 {
 		t.Errorf("%d replicas, want the autoscaler's least, 3", got)
 	}
+}
+
+func TestAnAutoscalerThatDoesNothingIsTold(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Replicas, s.Spec.Workload.Autoscaling = nil, &v1alpha1.Autoscaling{MaxReplicas: 9}
+	w.create(s)
+	w.settle(s)
+	w.makeAvailable(s)
+	a := named(s, &autoscalingv2.HorizontalPodAutoscaler{})
+	says := func(status corev1.ConditionStatus, reason string) {
+		t.Helper()
+		w.updateStatus(a, func() {
+			a.Status.CurrentMetrics = []autoscalingv2.MetricStatus{}
+			a.Status.Conditions = []autoscalingv2.HorizontalPodAutoscalerCondition{{Type: autoscalingv2.ScalingActive, Status: status, Reason: reason, Message: "of pod a-1"}}
+		})
+		w.settle(s)
+	}
+	says(corev1.ConditionFalse, "FailedGetResourceMetric")
+	w.wantMessage(s, "Available", "2 of 2 replicas are available; the autoscaler does nothing (FailedGetResourceMetric): kubectl describe hpa a")
+	if got := conditions(s)["Available"]; got != "True Available" {
+		t.Errorf("Available is %s: the replicas are there", got)
+	}
+	says(corev1.ConditionTrue, "ValidMetricFound")
+	w.wantMessage(s, "Available", "2 of 2 replicas are available")
 }
 
 func TestAnAutoscaledServerHasADisruptionBudget(t *testing.T) {
@@ -174,6 +200,39 @@ func TestTheClustersPolicyIsEnforced(t *testing.T) {
 	if got := d.Spec.Template.Spec.Containers[0].Image; got != runtimeImage {
 		t.Errorf("the pods run %s", got)
 	}
+}
+
+// An administrator who tightens the policy, and one who revokes a scope, do not
+// wait for one another.
+func TestARevocationDoesNotWaitForAnImageThatIsAllowed(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Image = "evil.example/image:1"
+	w.create(s)
+	w.settle(s)
+	w.makeAvailable(s)
+	w.makeExposed(s)
+	w.runningPod(s, "1")
+	w.settle(s)
+	before := s.Status.Revision
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+	w.settle(s)
+	w.writes.take()
+	w.update(s, func() { s.Spec.RequiredScopes, s.Spec.Workload.Replicas = nil, new(int32(1)) })
+	w.settle(s)
+	w.wantConditions(s, "False ImageNotAllowed", "True Available", "True Exposed", "True Enforced", "False ImageNotAllowed")
+	w.wantWrites("PATCH configmaps/a", "PATCH pods/a-1", "PATCH securedmcpservers/a/status")
+	if s.Status.Revision == before {
+		t.Error("the revocation is not served")
+	}
+
+	t.Run("unless it comes with another URL, which nothing routes", func(t *testing.T) {
+		w := w.in(t)
+		w.update(s, func() { s.Spec.Resource += "/elsewhere" })
+		w.settle(s)
+		w.wantWrites("PATCH securedmcpservers/a/status")
+	})
 }
 
 // Whoever claims a host that is another namespace's, and did so first, keeps it

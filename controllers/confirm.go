@@ -64,10 +64,12 @@ func (s *scope) circumstances(p *corev1.Pod) string {
 
 func (r *Reconciler) judgeEnforced(s *scope, ready, enforcing int32, doubts []cause) {
 	count := fmt.Sprintf("%d of %d serving replicas enforce revision %s", enforcing, ready, s.status.Revision)
-	foreign := s.foreignPod()
+	foreign, config := s.foreignPod(), s.trouble(kindConfigMap)
 	switch {
 	case s.status.Revision == "":
 		s.no(v1alpha1.ConditionEnforced, v1alpha1.ReasonNotDeployed, "there is no configuration to enforce")
+	case config != nil:
+		s.no(v1alpha1.ConditionEnforced, config.reason, "the pods are not given what the spec asks for: "+config.message)
 	case foreign != nil:
 		s.no(v1alpha1.ConditionEnforced, v1alpha1.ReasonForeignPod, fmt.Sprintf(
 			"pod %s has the labels of this server's pods and is not of its Deployment: it gets requests, and nobody knows what it enforces", foreign.Name))

@@ -274,6 +274,7 @@ func (w *world) settlePass(s *v1alpha1.SecuredMCPServer) time.Duration {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.checkWritten(s)
 	return result.RequeueAfter
 }
 

@@ -19,6 +19,14 @@ func (r *Reconciler) LosePatience(server client.ObjectKey) {
 	r.patience.since[server] = time.Time{}
 }
 
+// LoseHope has the next pass over server believe that passes have failed for long.
+func (r *Reconciler) LoseHope(server client.ObjectKey) {
+	r.trouble.left(server, 0)
+	r.trouble.mu.Lock()
+	defer r.trouble.mu.Unlock()
+	r.trouble.since[server] = time.Time{}
+}
+
 // LookEvery has a look for optional APIs every period, from its start on.
 func (a *APIs) LookEvery(period time.Duration) { a.period = period }
 

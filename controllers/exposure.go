@@ -15,8 +15,12 @@ import (
 // given it an address, which is how controllers say that they route it. The
 // operator reads no Secrets, so whether the certificate exists is not known here.
 func (r *Reconciler) observeExposure(ctx context.Context, s *scope) error {
-	if err := s.refused[kindIngress]; err != nil {
-		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressRejected, fmt.Sprintf("the API server refused %s: %v", kindIngress, err))
+	if c := s.trouble(kindIngress); c != nil {
+		reason := c.reason
+		if reason == v1alpha1.ReasonChildRejected {
+			reason = v1alpha1.ReasonIngressRejected
+		}
+		s.no(v1alpha1.ConditionExposed, reason, c.message)
 		return nil
 	}
 	if s.objection != nil {

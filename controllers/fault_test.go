@@ -4,6 +4,9 @@ import (
 	"errors"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -13,7 +16,21 @@ import (
 func (w *world) attempt(s *v1alpha1.SecuredMCPServer) error {
 	w.t.Helper()
 	_, err := w.pass(s)
+	w.checkWritten(s)
 	return err
+}
+
+// checkWritten checks the laws that hold at any time, once there is a status. One
+// that is about the newest spec is held to all of them.
+func (w *world) checkWritten(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	switch {
+	case len(s.Status.Conditions) == 0:
+	case s.Status.ObservedGeneration == s.Generation:
+		checkLaws(w.t, s)
+	default:
+		checkSummary(w.t, s)
+	}
 }
 
 func TestFirstPassThatFailsSaysWhyAndTheNextOneGoesOn(t *testing.T) {
@@ -25,7 +42,7 @@ func TestFirstPassThatFailsSaysWhyAndTheNextOneGoesOn(t *testing.T) {
 	if err == nil || errors.Is(err, reconcile.TerminalError(nil)) {
 		t.Fatalf("error %v, want one that is tried again", err)
 	}
-	w.wantConditions(s, "True Accepted", "Unknown Reconciling", "Unknown Reconciling", "Unknown Reconciling", "Unknown Reconciling")
+	w.wantConditions(s, "True Accepted", "Unknown Reconciling", "False IngressPending", "Unknown Reconciling", "Unknown Reconciling")
 	if got, want := message(s, "Ready"), "trying again after: applying Service: range is full"; got != want {
 		t.Errorf("message %q, want %q", got, want)
 	}
@@ -35,8 +52,7 @@ func TestFirstPassThatFailsSaysWhyAndTheNextOneGoesOn(t *testing.T) {
 	w.writes.fail("")
 	w.writes.take()
 	w.settle(s)
-	w.wantWrites("PATCH deployments/a", "PATCH ingresses/a", "PATCH networkpolicies/a", "PATCH poddisruptionbudgets/a",
-		"PATCH securedmcpservers/a/status", "PATCH services/a")
+	w.wantWrites("PATCH securedmcpservers/a/status", "PATCH services/a")
 	w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
 }
 
@@ -71,4 +87,105 @@ func TestStatusThatCannotBeWrittenIsWrittenNextTime(t *testing.T) {
 	w.writes.take()
 	w.settle(s)
 	w.wantWrites("PATCH securedmcpservers/a/status")
+}
+
+// A webhook that is down, or a quota service: whatever keeps one child from being
+// applied keeps no revocation from the pods, and people hear of it.
+func TestOneChildThatCannotBeAppliedKeepsNothingElseFromIt(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	w.update(s, func() { s.Spec.RequiredScopes, s.Spec.Workload.Replicas = nil, new(int32(3)) })
+	w.delete(named(s, &policyv1.PodDisruptionBudget{}))
+	w.writes.fail("PATCH poddisruptionbudgets/a")
+	if err := w.attempt(s); err == nil {
+		t.Fatal("no error")
+	}
+	w.wantWrites("PATCH configmaps/a", "PATCH deployments/a", "PATCH poddisruptionbudgets/a", "PATCH pods/a-1", "PATCH pods/a-2", "PATCH securedmcpservers/a/status")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	if s.Status.ObservedGeneration != 1 {
+		t.Errorf("status claims to be about generation %d, want 1 until all is applied", s.Status.ObservedGeneration)
+	}
+	w.ask(s)
+	w.reconciler.LoseHope(client.ObjectKeyFromObject(s))
+	if err := w.attempt(s); err == nil {
+		t.Fatal("no error")
+	}
+	w.wantConditions(s, "True Accepted", "False ChildRejected", "True Exposed", "True Enforced", "False ChildRejected")
+	w.wantMessage(s, "Available", "applying PodDisruptionBudget fails and is tried again: range is full")
+	if s.Status.ObservedGeneration != s.Generation {
+		t.Errorf("status is about generation %d, want %d", s.Status.ObservedGeneration, s.Generation)
+	}
+	w.writes.fail("")
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+}
+
+// What the pods enforce is then what the spec asked for before.
+func TestConfigMapThatCannotBeAppliedIsNotEnforced(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	w.update(s, func() { s.Spec.RequiredScopes, s.Spec.Workload.Image = nil, "registry.example.com/other:1" })
+	w.writes.fail("PATCH configmaps/a")
+	w.reconciler.LoseHope(client.ObjectKeyFromObject(s))
+	if err := w.attempt(s); err == nil {
+		t.Fatal("no error")
+	}
+	w.wantConditions(s, "True Accepted", "False ChildRejected", "True Exposed", "False ChildRejected", "False ChildRejected")
+	w.wantMessage(s, "Enforced", "the pods are not given what the spec asks for: applying ConfigMap fails and is tried again: range is full")
+	w.wantWrites("PATCH configmaps/a", "PATCH securedmcpservers/a/status") // no half of the edit
+}
+
+func TestNoPodIsMadeWithoutItsNetworkPolicy(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	w.create(s)
+	w.writes.fail("PATCH networkpolicies/a")
+	if err := w.attempt(s); err == nil {
+		t.Fatal("no error")
+	}
+	if w.exists(named(s, &appsv1.Deployment{})) {
+		t.Error("there is a Deployment")
+	}
+	w.writes.fail("")
+	w.settle(s)
+	if !w.exists(named(s, &appsv1.Deployment{})) {
+		t.Error("there is no Deployment")
+	}
+}
+
+func TestOnePodThatCannotBeToldKeepsNoOtherFromIt(t *testing.T) {
+	w := newWorld(t)
+	s, one, _ := w.withPods()
+	before := s.Status.Revision
+	one.hold(before)
+	w.update(s, func() { s.Spec.RequiredScopes = nil })
+	w.writes.fail("PATCH pods/a-1")
+	if err := w.attempt(s); err == nil {
+		t.Fatal("no error: nobody tries again")
+	}
+	w.wantWrites("PATCH configmaps/a", "PATCH pods/a-1", "PATCH pods/a-2")
+	w.ask(s)
+	w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
+	_ = w.attempt(s)
+	w.ask(s)
+	_ = w.attempt(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Propagating", "False Propagating")
+	w.wantMessage(s, "Enforced", "1 of 2 serving replicas enforce revision "+s.Status.Revision+": pod a-1 enforces revision "+before+", and telling it of another fails: range is full")
+	w.writes.fail("")
+	one.say(w.obedient(s))
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+}
+
+// Ready is never better than what it sums up.
+func TestPassThatFailsAfterASpecWasNotAcceptedSaysSo(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing("elsewhere.example.com"))
+	w.writes.fail("DELETE ingresses/a")
+	if err := w.attempt(s); err == nil {
+		t.Fatal("no error")
+	}
+	w.wantConditions(s, "False HostNotAllowed", "True Available", "True Exposed", "Unknown NotAsked", "False HostNotAllowed")
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
 // cause is why pods are not there or not ready, as a condition says it.
@@ -69,9 +70,16 @@ func podCauses(p *corev1.Pod) []cause {
 		}
 	}
 	for i := range p.Status.ContainerStatuses {
-		if c := containerCause(&p.Status.ContainerStatuses[i]); c != nil {
-			causes = append(causes, *c)
+		status := &p.Status.ContainerStatuses[i]
+		c := containerCause(status)
+		if c == nil {
+			continue
 		}
+		if status.Name != desired.ContainerName {
+			// Somebody has put it there: what it does is not the runtime's doing.
+			c.message = fmt.Sprintf("container %s beside the runtime: %s", status.Name, c.message)
+		}
+		causes = append(causes, *c)
 	}
 	return causes
 }
@@ -89,12 +97,19 @@ func containerCause(c *corev1.ContainerStatus) *cause {
 		}
 	}
 	if exit := cmp.Or(c.State.Terminated, c.LastTerminationState.Terminated); exit != nil {
-		return &cause{v1alpha1.ReasonCrashLooping, exitMessage(exit)}
+		return &cause{v1alpha1.ReasonCrashLooping, exitMessage(c.Name, exit)}
 	}
 	if c.State.Running != nil {
-		return &cause{v1alpha1.ReasonNotReady, "the runtime runs and is not ready: its log and /configz on its admin port say why"}
+		return &cause{v1alpha1.ReasonNotReady, notReady(c.Name)}
 	}
 	return nil
+}
+
+func notReady(name string) string {
+	if name == desired.ContainerName {
+		return "the runtime runs and is not ready: its log and /configz on its admin port say why"
+	}
+	return "it runs and is not ready"
 }
 
 // pullMessage takes the underlying error out of "Back-off pulling image: ...",
@@ -109,8 +124,11 @@ func pullMessage(image, message string) string {
 	return fmt.Sprintf("the image %s cannot be pulled: %s", image, message)
 }
 
-func exitMessage(exit *corev1.ContainerStateTerminated) string {
-	what := fmt.Sprintf("the runtime exits with code %d", exit.ExitCode)
+func exitMessage(name string, exit *corev1.ContainerStateTerminated) string {
+	what := fmt.Sprintf("it exits with code %d", exit.ExitCode)
+	if name == desired.ContainerName {
+		what = fmt.Sprintf("the runtime exits with code %d", exit.ExitCode)
+	}
 	if exit.Reason != "" && exit.Reason != "Error" && exit.Reason != "Completed" {
 		what += " (" + exit.Reason + ")"
 	}

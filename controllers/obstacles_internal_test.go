@@ -1,9 +1,10 @@
 package controllers
 
 import (
+	"cmp"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
@@ -69,6 +70,14 @@ func TestPodTroubleIsTheCause(t *testing.T) {
 			containers(corev1.ContainerStatus{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}),
 			[]cause{{v1alpha1.ReasonNotReady, "the runtime runs and is not ready: its log and /configz on its admin port say why"}},
 		},
+		"a container that somebody has put beside it": {
+			containers(corev1.ContainerStatus{Name: "mesh", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}),
+			[]cause{{v1alpha1.ReasonNotReady, "container mesh beside the runtime: it runs and is not ready"}},
+		},
+		"one that crashes": {
+			containers(corev1.ContainerStatus{Ready: true}, corev1.ContainerStatus{Name: "mesh", State: corev1.ContainerState{Terminated: crashed}}),
+			[]cause{{v1alpha1.ReasonCrashLooping, "container mesh beside the runtime: it exits with code 1: reading config: nope"}},
+		},
 		"no node": {
 			corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available: 1 Insufficient memory."}}},
 			[]cause{{v1alpha1.ReasonUnschedulable, "no node takes a pod: 0/1 nodes are available: 1 Insufficient memory."}},
@@ -77,7 +86,7 @@ func TestPodTroubleIsTheCause(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := podCauses(&corev1.Pod{Status: test.status})
-			if diff := cmp.Diff(test.want, got, cmp.AllowUnexported(cause{})); diff != "" {
+			if diff := gocmp.Diff(test.want, got, gocmp.AllowUnexported(cause{})); diff != "" {
 				t.Errorf("causes (-want +got):\n%s", diff)
 			}
 		})
@@ -93,7 +102,7 @@ func TestForbiddenPodsReadTheSameForEveryName(t *testing.T) {
 	}
 	want := []cause{{v1alpha1.ReasonPodsForbidden, "pods cannot be created: exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0"}}
 	for _, pod := range []string{"a-6d9-x2b", "a-6d9-9qk"} {
-		if diff := cmp.Diff(want, forbidden(failure(pod)), cmp.AllowUnexported(cause{})); diff != "" {
+		if diff := gocmp.Diff(want, forbidden(failure(pod)), gocmp.AllowUnexported(cause{})); diff != "" {
 			t.Errorf("causes (-want +got):\n%s", diff)
 		}
 	}
@@ -103,5 +112,8 @@ func TestForbiddenPodsReadTheSameForEveryName(t *testing.T) {
 }
 
 func containers(statuses ...corev1.ContainerStatus) corev1.PodStatus {
+	for i := range statuses {
+		statuses[i].Name = cmp.Or(statuses[i].Name, "runtime")
+	}
 	return corev1.PodStatus{ContainerStatuses: statuses}
 }

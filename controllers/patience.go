@@ -12,6 +12,8 @@ const (
 	// fraction of a second: the pods to enforce an edit, the Deployment controller
 	// to see one.
 	propagationPatience = 3 * time.Second
+	// troublePatience is how long passes may fail before the status says so.
+	troublePatience = 30 * time.Second
 	// questionPatience is how long it waits for pods that have never been asked, in
 	// the startPeriod of an operator with perhaps a thousand servers. Later, a pod
 	// that nobody has asked is asked at once, or something is wrong.

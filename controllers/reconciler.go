@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -40,6 +42,8 @@ type Reconciler struct {
 	policy   Policy
 	// patience is since when the status of servers waits.
 	patience patience
+	// trouble is since when their passes fail.
+	trouble patience
 	// started is the time of the first pass.
 	started func() time.Time
 }
@@ -95,20 +99,26 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	r.started()
 	s := newScope(server)
+	s.lasting = r.trouble.left(req.NamespacedName, troublePatience) == 0
 	if err := r.runPhases(ctx, s); err != nil {
+		if apierrors.IsConflict(err) {
+			return reconcile.Result{}, err // somebody else was quicker, and the next pass sees it
+		}
 		s.stumble(err)
 		return s.result(err, r.report(ctx, s))
 	}
+	r.trouble.end(req.NamespacedName)
 	s.finish()
 	if left := r.left(s); left > 0 {
-		return reconcile.Result{RequeueAfter: left}, nil
+		return reconcile.Result{RequeueAfter: left}, s.tellingError()
 	}
-	return s.result(r.report(ctx, s))
+	return s.result(s.tellingError(), r.report(ctx, s))
 }
 
 // forget drops what is remembered of a server that is gone.
 func (r *Reconciler) forget(server client.ObjectKey) {
 	r.patience.end(server)
+	r.trouble.end(server)
 	if r.prober != nil {
 		r.prober.issuers.forget(server)
 	}
@@ -124,22 +134,36 @@ func (r *Reconciler) left(s *scope) time.Duration {
 	return r.patience.left(key, most)
 }
 
+// runPhases returns why conditions could not be decided. A phase that fails keeps
+// no other from being run, but for those that all the others stand on.
 func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
-	for _, phase := range []func(context.Context, *scope) error{
-		r.acceptSpec,      // can the spec be served?           -> Accepted
-		r.observeIssuer,   // does the issuer answer as needed? -> IssuerDiscovered
-		r.applyChildren,   // server-side apply desired.*
-		r.findPods,        // which there are, for all that follows
-		r.announceConfig,  // have the kubelets refresh volumes
-		r.observeServed,   // what do the pods get?             -> url, revision
-		r.withdrawIngress, // is that another server's?
-		r.observeWorkload, // are the replicas available?       -> Available
-		r.observeExposure, // has the Ingress an address?       -> Exposed
-		r.confirm,         // do the pods enforce it?           -> Enforced, replicas
+	for _, phase := range []struct {
+		run     func(context.Context, *scope) error
+		decides string
+	}{
+		{r.acceptSpec, v1alpha1.ConditionAccepted},            // can the spec be served?
+		{r.observeIssuer, v1alpha1.ConditionIssuerDiscovered}, // does the issuer answer as needed?
+		{r.applyChildren, ""},                                 // server-side apply desired.*
+		{r.findPods, ""},                                      // which there are, for all that follows
+		{r.announceConfig, ""},                                // have the kubelets refresh volumes
+		{r.observeServed, ""},                                 // what do the pods get? -> url, revision
+		{r.withdrawIngress, v1alpha1.ConditionExposed},        // is that another server's?
+		{r.observeWorkload, v1alpha1.ConditionAvailable},      // are the replicas available?
+		{r.observeExposure, v1alpha1.ConditionExposed},        // has the Ingress an address?
+		{r.confirm, v1alpha1.ConditionEnforced},               // do the pods enforce it? -> replicas
 	} {
-		if err := phase(ctx, s); err != nil {
+		if s.undecided[phase.decides] {
+			continue
+		}
+		err := phase.run(ctx, s)
+		switch {
+		case err == nil:
+		case phase.decides == "" || phase.decides == v1alpha1.ConditionAccepted:
+			s.brokenOff = true
 			return err
+		default:
+			s.leave(phase.decides, err)
 		}
 	}
-	return nil
+	return errors.Join(s.failures...)
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -41,6 +40,18 @@ type scope struct {
 	children []child
 	// refused says by kind of child why the API server did not take it.
 	refused map[string]error
+	// strange says by kind of child what else has its name, where the server can be
+	// served without it.
+	strange map[string]string
+	// unapplied says by kind of child why applying it fails at the moment.
+	unapplied map[string]error
+	// undecided are the conditions that this pass could not decide, and failures why.
+	undecided map[string]bool
+	failures  []error
+	// lasting tells that passes have failed for long: people have to know.
+	lasting bool
+	// brokenOff tells that the pass ended before its last phase.
+	brokenOff bool
 	// missing says by kind of a wanted child why the cluster cannot have it.
 	missing map[string]string
 	// evictedBy is the older server to which evictedFrom belongs, the resource that
@@ -69,6 +80,7 @@ type scope struct {
 func newScope(server *v1alpha1.SecuredMCPServer) *scope {
 	s := &scope{
 		server: server, status: *server.Status.DeepCopy(), refused: map[string]error{}, missing: map[string]string{},
+		strange: map[string]string{}, unapplied: map[string]error{}, undecided: map[string]bool{},
 		expected: map[string]time.Duration{}, untold: map[types.UID]error{},
 	}
 	for _, condition := range conditionTypes {
@@ -99,6 +111,12 @@ func (s *scope) set(condition string, status metav1.ConditionStatus, reason, mes
 		Message:            bounded(message),
 		ObservedGeneration: s.server.Generation,
 	})
+}
+
+// add has the message of a condition say one thing more.
+func (s *scope) add(condition, message string) {
+	c := meta.FindStatusCondition(s.status.Conditions, condition)
+	s.set(condition, c.Status, c.Reason, c.Message+"; "+message)
 }
 
 // soonest has the server looked at again after d, or sooner if somebody asks for
@@ -141,31 +159,52 @@ func (s *scope) said(c *metav1.Condition) bool {
 	return before != nil && before.Status == c.Status && before.Reason == c.Reason && before.Message == c.Message
 }
 
-// finish decides Ready after a pass in which every phase had its say.
+// leave has a condition stay as earlier passes decided it.
+func (s *scope) leave(condition string, err error) {
+	s.undecided[condition] = true
+	s.failures = append(s.failures, err)
+}
+
+// finish decides Ready after a pass that decided every condition.
 func (s *scope) finish() {
 	s.status.ObservedGeneration = s.server.Generation
+	s.sumUp()
+}
+
+// sumUp has Ready say what the other conditions come to, and of which generation.
+func (s *scope) sumUp() {
+	ready := metav1.Condition{
+		Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonReady,
+		Message: "the spec is accepted, and the server is available, exposed and enforced", ObservedGeneration: s.server.Generation,
+	}
 	for _, condition := range readyTypes {
 		c := meta.FindStatusCondition(s.status.Conditions, condition)
 		if c.Status != metav1.ConditionTrue {
-			s.set(v1alpha1.ConditionReady, c.Status, c.Reason, c.Message)
-			return
+			ready = *c
+			break
 		}
+		ready.ObservedGeneration = min(ready.ObservedGeneration, c.ObservedGeneration)
 	}
-	s.yes(v1alpha1.ConditionReady, v1alpha1.ReasonReady, "the spec is accepted, and the server is available, exposed and enforced")
+	ready.Type, ready.LastTransitionTime = v1alpha1.ConditionReady, metav1.Time{}
+	meta.SetStatusCondition(&s.status.Conditions, ready)
 }
 
-// stumble has the conditions that no pass could decide so far say why. What
-// earlier passes decided stays: an API server that has a bad moment makes no
-// server less ready.
+// stumble ends a pass that could not decide every condition. What earlier passes
+// decided stays for a while, and the status stays one about the spec of then: an
+// API server that has a bad moment makes no server less ready. When it lasts, and
+// in conditions that no pass could decide so far, the status says why.
 func (s *scope) stumble(err error) {
-	if apierrors.IsConflict(err) {
-		return // somebody else was quicker, and the next pass sees it
-	}
 	for i := range s.status.Conditions {
-		if c := &s.status.Conditions[i]; c.Reason == v1alpha1.ReasonReconciling {
-			s.unknown(c.Type, c.Reason, "trying again after: "+err.Error())
+		c := &s.status.Conditions[i]
+		if c.Reason == v1alpha1.ReasonReconciling || s.lasting && s.undecided[c.Type] {
+			s.unknown(c.Type, v1alpha1.ReasonReconciling, "trying again after: "+err.Error())
 		}
 	}
+	if s.lasting && !s.brokenOff {
+		s.finish()
+		return
+	}
+	s.sumUp()
 }
 
 // result tells the queue what helps: an edit (terminal), time, or trying again.

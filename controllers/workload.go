@@ -20,8 +20,8 @@ func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
 		s.desiredReplicas = *d.Spec.Replicas
 	}
 	for _, kind := range []string{kindServiceAccount, kindConfigMap, kindService, kindNetworkPolicy, kindDeployment, kindBudget, kindAutoscaler} {
-		if err := s.refused[kind]; err != nil {
-			s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonChildRejected, fmt.Sprintf("the API server refused %s: %v", kind, err))
+		if c := s.trouble(kind); c != nil {
+			s.no(v1alpha1.ConditionAvailable, c.reason, c.message)
 			return nil
 		}
 	}
@@ -35,7 +35,7 @@ func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
 	}
 	s.rollout = rollout(&d, obstacle)
 	judge(s, &d, obstacle)
-	return nil
+	return r.observeAutoscaler(ctx, s)
 }
 
 // judge sets Available from what the Deployment says; obstacle, if any, is why

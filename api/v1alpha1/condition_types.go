@@ -2,7 +2,7 @@ package v1alpha1
 
 // The conditions of a SecuredMCPServer. All are positive and all are present from the first pass on.
 const (
-	// ConditionAccepted is True when the spec is valid and is what is served.
+	// ConditionAccepted is True when the spec is valid.
 	ConditionAccepted = "Accepted"
 	// ConditionIssuerDiscovered is True when the issuer answers the operator as clients and pods need it to. It is not part of Ready.
 	ConditionIssuerDiscovered = "IssuerDiscovered"
@@ -24,7 +24,7 @@ const ReasonReconciling = "Reconciling"
 
 // Reasons of Accepted.
 const (
-	// ReasonAccepted says that the spec is valid and is what is served.
+	// ReasonAccepted says that the spec is valid.
 	ReasonAccepted = "Accepted"
 	// ReasonInvalidSpec says that the spec cannot be served; only an edit helps. What was accepted last keeps serving.
 	ReasonInvalidSpec = "InvalidSpec"
@@ -78,7 +78,7 @@ const (
 	ReasonNotDeployed = "NotDeployed"
 	// ReasonScaledToZero says that spec.workload.replicas is 0.
 	ReasonScaledToZero = "ScaledToZero"
-	// ReasonChildRejected says that the API server refused a child, for example by an admission policy.
+	// ReasonChildRejected says that the API server refused a child, for example by an admission policy, or has not taken it for half a minute.
 	ReasonChildRejected = "ChildRejected"
 	// ReasonPodsForbidden says that pods may not be created: quota or Pod Security.
 	ReasonPodsForbidden = "PodsForbidden"
