@@ -71,7 +71,7 @@ func (s *scope) postpone(kind string, err error) {
 	switch {
 	case s.lasting:
 		s.failures = append(s.failures, err)
-	case kind == kindIngress:
+	case kind == kindIngress || kind == kindCertificate:
 		s.leave(v1alpha1.ConditionExposed, err)
 	default:
 		s.leave(v1alpha1.ConditionAvailable, err)

@@ -29,8 +29,8 @@ func (r *Reconciler) observeCertificate(ctx context.Context, s *scope) (ready bo
 		}
 		return !asked, nil
 	}
-	if err := s.refused[kindCertificate]; err != nil {
-		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonCertificateRejected, fmt.Sprintf("the API server refused %s: %v", kindCertificate, err))
+	if c := s.trouble(kindCertificate); c != nil {
+		s.notExposed(c, v1alpha1.ReasonCertificateRejected)
 		return false, nil
 	}
 	certificate, err := r.ownCertificate(ctx, s)

@@ -16,11 +16,7 @@ import (
 // operator reads no Secrets, so whether the certificate exists is not known here.
 func (r *Reconciler) observeExposure(ctx context.Context, s *scope) error {
 	if c := s.trouble(kindIngress); c != nil {
-		reason := c.reason
-		if reason == v1alpha1.ReasonChildRejected {
-			reason = v1alpha1.ReasonIngressRejected
-		}
-		s.no(v1alpha1.ConditionExposed, reason, c.message)
+		s.notExposed(c, v1alpha1.ReasonIngressRejected)
 		return nil
 	}
 	if s.objection != nil {
@@ -62,6 +58,16 @@ func (s *scope) judgeExposure(ingress *networkingv1.Ingress) {
 	default:
 		s.yes(v1alpha1.ConditionExposed, v1alpha1.ReasonExposed, "the Ingress has an address")
 	}
+}
+
+// notExposed tells of the trouble with a child that exposes the server; rejected is
+// the reason by which Exposed says that it was.
+func (s *scope) notExposed(trouble *cause, rejected string) {
+	reason := trouble.reason
+	if reason == v1alpha1.ReasonChildRejected {
+		reason = rejected
+	}
+	s.no(v1alpha1.ConditionExposed, reason, trouble.message)
 }
 
 func (s *scope) clusterLocal() {
