@@ -30,14 +30,16 @@ func installGatewayAPI(t *testing.T) {
 			files = append(files, "-f", line)
 		}
 	}
-	if _, err := env.cluster.Kubectl(t.Context(), append([]string{"apply", "--server-side"}, files...)...); err != nil {
-		t.Fatal(err)
-	}
 	t.Cleanup(func() {
 		if _, err := env.cluster.Kubectl(context.Background(), append([]string{"delete", "--ignore-not-found"}, files...)...); err != nil {
 			t.Error(err)
 		}
 	})
+	for _, args := range [][]string{{"apply", "--server-side"}, {"wait", "--for=condition=Established", "--timeout=60s"}} {
+		if _, err := env.cluster.Kubectl(t.Context(), append(args, files...)...); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // gateway is a Gateway with the certificate of the server's host, and an HTTPRoute
