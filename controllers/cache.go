@@ -16,11 +16,12 @@ import (
 // CacheOptions has the cache hold what the operator made and nothing else of the
 // cluster, and of that only what the reconciler reads.
 func CacheOptions() cache.Options {
+	trim := trimmer{}
 	ours := labels.SelectorFromSet(labels.Set{desired.LabelManagedBy: desired.ManagedBy})
 	return cache.Options{
 		// Every kind of child, those included that the cluster may not have yet.
 		DefaultLabelSelector: ours,
-		DefaultTransform:     trimChild,
+		DefaultTransform:     trim.child,
 		ByObject: map[client.Object]cache.ByObject{
 			&v1alpha1.SecuredMCPServer{}: {Label: labels.Everything(), Transform: cache.TransformStripManagedFields()},
 			&corev1.Pod{}:                {Transform: trimPod},
@@ -47,16 +48,23 @@ func ClientOptions() client.Options {
 	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true), Unstructured: true}}
 }
 
-// trimChild drops the field ownership of others. Ours is how a pass knows
-// whether there is anything to write, or to give up.
-func trimChild(in any) (any, error) {
+// trimmer trims children.
+type trimmer struct{ fields fieldSets }
+
+// child drops the field ownership of others. Ours is how a pass knows whether
+// there is anything to write, or to give up.
+func (t *trimmer) child(in any) (any, error) {
 	o, ok := in.(client.Object)
 	if !ok {
 		return in, nil
 	}
-	o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
+	left := slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
 		return !appliedByUs(e) && !updatedByUs(e)
-	}))
+	})
+	for i := range left {
+		t.fields.share(left[i].FieldsV1)
+	}
+	o.SetManagedFields(left)
 	return o, nil
 }
 

@@ -54,6 +54,8 @@ type child struct {
 	// current tells whether live has all that we want and nothing that we
 	// wanted before and want no more.
 	current func() (bool, error)
+	// encoded is what is wanted.
+	encoded func() ([]byte, error)
 	// configuration is what to apply.
 	configuration func() runtime.ApplyConfiguration
 	// missing is why there cannot be an object of an optional kind, "" if there
@@ -87,6 +89,7 @@ func newChild[O client.Object, A applyConfiguration[A]](kind string, live O, wan
 			}
 			return sameJSON(applied, want)
 		},
+		encoded: func() ([]byte, error) { return json.Marshal(want) },
 		// The UID makes the API server refuse to touch another object of this
 		// name, and to create one where we believe to change one.
 		configuration: func() runtime.ApplyConfiguration {

@@ -51,7 +51,8 @@ func claimants(ctx context.Context, c client.Reader, claims []string) ([]v1alpha
 	var all []v1alpha1.SecuredMCPServer
 	for _, claim := range claims {
 		var some v1alpha1.SecuredMCPServerList
-		if err := c.List(ctx, &some, client.MatchingFields{claimIndex: claim}); err != nil {
+		// The operator writes no claims, so there is no write of its own to wait for.
+		if err := c.List(ctx, &some, client.MatchingFields{claimIndex: claim}, client.DisableReadYourWritesConsistency); err != nil {
 			return nil, err
 		}
 		all = append(all, some.Items...)

@@ -4,14 +4,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
 )
 
 // errKilled is what a dead operator's requests end with.
@@ -48,52 +52,108 @@ func (l *life) send(r *http.Request, next http.RoundTripper) (*http.Response, er
 	return nil, errKilled
 }
 
+// work is a server in some state, and a change for a pass to work on.
+type work struct {
+	// prepare comes before the server, change after it has settled.
+	prepare, change func(w *world, s *v1alpha1.SecuredMCPServer)
+	// policy is that of the operators from the change on.
+	policy func(w *world) controllers.Policy
+	// want states what is true in the end; nil is wantWhole.
+	want func(w *world, s *v1alpha1.SecuredMCPServer)
+}
+
+var works = map[string]work{
+	"that makes the children": {},
+	"that changes the configuration": {change: func(w *world, s *v1alpha1.SecuredMCPServer) {
+		w.update(s, func() { s.Spec.RequiredScopes = nil })
+	}},
+	"that replaces the pods and takes the exposure away": {change: func(w *world, s *v1alpha1.SecuredMCPServer) {
+		w.update(s, func() {
+			s.Spec.Workload.Image, s.Spec.Exposure.Ingress, s.Spec.Workload.Replicas = "registry.example.com/other:1", nil, new(int32(1))
+		})
+	}},
+	"that leaves the replicas to an autoscaler": {change: func(w *world, s *v1alpha1.SecuredMCPServer) {
+		w.update(s, func() { s.Spec.Workload.Autoscaling = &v1alpha1.Autoscaling{MinReplicas: 3, MaxReplicas: 4} })
+	}},
+	"that takes a resource over": {
+		prepare: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			older := w.server("a-before-" + s.Name)
+			older.Spec.Resource = s.Spec.Resource
+			w.create(older)
+			w.settle(older)
+		},
+		change: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			if got := conditions(s)["Accepted"]; got != "False ResourceConflict" {
+				w.t.Fatalf("Accepted is %s before the older server goes", got)
+			}
+			w.delete(w.server("a-before-" + s.Name))
+		},
+	},
+	"that overwrites what was edited by hand": {
+		change: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			svc := named(s, &corev1.Service{})
+			w.update(svc, func() { svc.Spec.Ports[0].Port = 8088 })
+		},
+		want: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			w.wantWhole(s)
+			svc := named(s, &corev1.Service{})
+			w.read(svc)
+			if got := svc.Spec.Ports[0].Port; len(svc.Spec.Ports) != 1 || got == 8088 {
+				w.t.Errorf("ports %v, want the operator's alone", svc.Spec.Ports)
+			}
+			if slices.ContainsFunc(svc.ManagedFields, func(e metav1.ManagedFieldsEntry) bool {
+				return e.Manager == controllers.FieldOwner && e.Operation == metav1.ManagedFieldsOperationUpdate
+			}) {
+				w.t.Error("the operator owns fields by an update: it could not give them up by applying")
+			}
+		},
+	},
+	"that withdraws a host that is no longer allowed": {
+		policy: func(w *world) controllers.Policy {
+			return controllers.Policy{AllowedHosts: map[string][]string{w.namespace: {"elsewhere.example.com"}}}
+		},
+		want: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			if got := conditions(s)["Accepted"]; got != "False HostNotAllowed" {
+				w.t.Errorf("Accepted is %s", got)
+			}
+			if w.exists(named(s, &networkingv1.Ingress{})) {
+				w.t.Error("the Ingress is still there")
+			}
+			if !w.exists(named(s, &corev1.ConfigMap{})) {
+				w.t.Error("what was accepted last is gone")
+			}
+		},
+	},
+}
+
 // Wherever a pass ends, the next operator finishes what it began, and then there
 // is nothing left to write.
 func TestOperatorMayDieAtEveryWriteOfAPass(t *testing.T) {
-	passes := map[string]func(w *world, s *v1alpha1.SecuredMCPServer){
-		"that makes the children": nil,
-		"that changes the configuration": func(w *world, s *v1alpha1.SecuredMCPServer) {
-			w.update(s, func() { s.Spec.RequiredScopes = nil })
-		},
-		"that replaces the pods and takes the exposure away": func(w *world, s *v1alpha1.SecuredMCPServer) {
-			w.update(s, func() {
-				s.Spec.Workload.Image, s.Spec.Exposure.Ingress, s.Spec.Workload.Replicas = "registry.example.com/other:1", nil, new(int32(1))
-			})
-		},
-	}
-	for name, change := range passes {
+	for name, work := range works {
 		for _, arrives := range []bool{false, true} {
 			t.Run(name+map[bool]string{false: ", before a write", true: ", after a write"}[arrives], func(t *testing.T) {
 				t.Parallel()
-				dieEverywhere(t, change, arrives)
+				dieEverywhere(t, work, arrives)
 			})
 		}
 	}
 }
 
-func dieEverywhere(t *testing.T, change func(*world, *v1alpha1.SecuredMCPServer), arrives bool) {
+func dieEverywhere(t *testing.T, work work, arrives bool) {
 	t.Helper()
 	w := newWorld(t)
 	for n := range 40 {
 		s := w.server(fmt.Sprintf("a%d", n))
-		w.create(s)
-		if change != nil {
-			w.settle(s)
-			w.pod(s, "1", corev1.PodStatus{})
-			w.settle(s)
-			change(w, s)
-		}
+		begin(w, work, s)
 		w.writes.kill(&life{writes: n, arrives: arrives})
 		err := w.attempt(s)
-		w.stop()
-		w.operator = startOperator(t, w.network)
+		w.restart(work)
 		w.settle(s)
 		w.settle(s)
 		w.writes.take()
 		w.settle(s)
 		w.wantWrites()
-		w.wantWhole(s)
+		work.check(w, s)
 		if t.Failed() {
 			t.Fatalf("after death at write %d: %v", n+1, err)
 		}
@@ -103,8 +163,60 @@ func dieEverywhere(t *testing.T, change func(*world, *v1alpha1.SecuredMCPServer)
 			}
 			return // it survived
 		}
+		if work.policy != nil { // the next server is made by an operator that allows it
+			w.restart(work.without())
+		}
 	}
 	t.Error("the pass never ends")
+}
+
+// begin brings s to where the pass of the work begins.
+func begin(w *world, work work, s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	if work.prepare != nil {
+		work.prepare(w, s)
+	}
+	w.create(s)
+	if work.change == nil && work.policy == nil {
+		return
+	}
+	w.settle(s)
+	if w.exists(named(s, &appsv1.Deployment{})) {
+		w.pod(s, "1", corev1.PodStatus{})
+	}
+	w.settle(s)
+	if work.change != nil {
+		work.change(w, s)
+	}
+	if work.policy != nil {
+		w.restart(work)
+	}
+}
+
+// restart ends the operator and starts another, with the policy of work.
+func (w *world) restart(work work) {
+	w.t.Helper()
+	w.stop()
+	var policy controllers.Policy
+	if work.policy != nil {
+		policy = work.policy(w)
+	}
+	w.operator = startOperatorWith(w.t, w.network, policy)
+}
+
+// without is the work without its policy.
+func (work work) without() work {
+	work.policy = nil
+	return work
+}
+
+func (work work) check(w *world, s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	if work.want != nil {
+		work.want(w, s)
+		return
+	}
+	w.wantWhole(s)
 }
 
 // wantWhole states that what runs is what the spec asks for.

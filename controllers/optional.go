@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -57,6 +58,7 @@ func (k optionalKind) child(server *v1alpha1.SecuredMCPServer) child {
 			}
 			return sameJSON(applied, essentials(want))
 		},
+		encoded: func() ([]byte, error) { return json.Marshal(essentials(want)) },
 		configuration: func() runtime.ApplyConfiguration {
 			if uid := live.GetUID(); uid != "" {
 				want.SetUID(uid)

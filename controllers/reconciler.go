@@ -45,7 +45,8 @@ type Reconciler struct {
 	// trouble is since when their passes fail.
 	trouble patience
 	// started is the time of the first pass.
-	started func() time.Time
+	started  func() time.Time
+	verdicts verdicts
 }
 
 // Platform is what the administrator of the cluster has decided for all servers.
@@ -119,6 +120,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 func (r *Reconciler) forget(server client.ObjectKey) {
 	r.patience.end(server)
 	r.trouble.end(server)
+	r.verdicts.end(server)
 	if r.prober != nil {
 		r.prober.issuers.forget(server)
 	}

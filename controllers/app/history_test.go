@@ -49,7 +49,7 @@ type operator struct {
 	ended chan error
 }
 
-func (s *site) startOperator() *operator {
+func (s *site) startOperator(on *wire) *operator {
 	s.t.Helper()
 	o := app.Options{
 		RuntimeImage: "ghcr.io/securedmcp/runtime:test", HealthProbeBindAddress: "0", MetricsBindAddress: "0",
@@ -57,7 +57,9 @@ func (s *site) startOperator() *operator {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	op := &operator{stop: cancel, ended: make(chan error, 1)}
-	go func() { op.ended <- app.Run(ctx, s.plane.Config(), o) }()
+	cfg := s.plane.Config()
+	on.attach(cfg)
+	go func() { op.ended <- app.Run(ctx, cfg, o) }()
 	s.t.Cleanup(cancel)
 	return op
 }
@@ -139,7 +141,7 @@ func (s *site) eventually(what string, holds func() bool) {
 func TestOperatorGoesOnWhenTheAPIServerIsBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	op := s.startOperator()
+	op := s.startOperator(new(wire))
 	server := s.server("a")
 	s.create(server)
 	s.served(server, server.Spec.Title)
@@ -160,7 +162,7 @@ func TestOperatorGoesOnWhenTheAPIServerIsBack(t *testing.T) {
 func TestOperatorStartsAnewWhenTheDataOfTheClusterGoesBack(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	op := s.startOperator()
+	op := s.startOperator(new(wire))
 	kept, lost := s.server("kept"), s.server("lost")
 	s.create(kept)
 	s.served(kept, kept.Spec.Title)
@@ -171,7 +173,7 @@ func TestOperatorStartsAnewWhenTheDataOfTheClusterGoesBack(t *testing.T) {
 	}
 	snapshot := s.plane.Snapshot()
 
-	op = s.startOperator()
+	op = s.startOperator(new(wire))
 	s.create(lost)
 	s.served(lost, lost.Spec.Title)
 	s.title(kept, "another")
@@ -181,7 +183,7 @@ func TestOperatorStartsAnewWhenTheDataOfTheClusterGoesBack(t *testing.T) {
 		t.Fatal("the operator ended without an error: nothing starts it anew")
 	}
 
-	s.startOperator()
+	s.startOperator(new(wire))
 	s.served(kept, before.Spec.Title)
 	if err := s.Get(t.Context(), client.ObjectKeyFromObject(lost), lost); !apierrors.IsNotFound(err) {
 		t.Errorf("want the lost server not to be there, got %v", err)
