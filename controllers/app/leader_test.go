@@ -5,8 +5,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -104,5 +106,29 @@ func TestOperatorThatLosesItsLeaseEndsBeforeTheOtherActs(t *testing.T) {
 	}
 	if writes := first.take(); len(writes) > 0 {
 		t.Errorf("the first operator wrote %v after its end", writes)
+	}
+}
+
+// Clocks of operators may be off by any time: what counts is how long a lease was
+// seen not to change, not what is written in it.
+func TestLeaseOfAnOperatorWhoseClockIsOffIsTakenOver(t *testing.T) {
+	for name, off := range map[string]time.Duration{"fast": time.Hour, "slow": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			lease := &coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: app.DefaultLeaderElectionName, Namespace: "default"}}
+			lease.Spec = coordinationv1.LeaseSpec{
+				HolderIdentity: new("somebody"), LeaseDurationSeconds: new(int32(15)),
+				AcquireTime: new(metav1.NewMicroTime(time.Now().Add(off))), RenewTime: new(metav1.NewMicroTime(time.Now().Add(off))),
+			}
+			s.create(lease)
+			s.startOperator(new(wire), func(o *app.Options) { o.LeaderElect, o.LeaderElectionNamespace = true, "default" })
+			server := s.server("a")
+			s.create(server)
+			s.served(server, server.Spec.Title)
+			if s.holder() == "somebody" {
+				t.Error("the operator acts without the lease")
+			}
+		})
 	}
 }

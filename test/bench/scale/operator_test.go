@@ -23,13 +23,19 @@ type process struct {
 	log string
 }
 
-func startOperator(b *testing.B) *process {
+// buildOperator returns the path of the operator's program.
+func buildOperator(b *testing.B) string {
 	b.Helper()
-	dir := b.TempDir()
-	program := filepath.Join(dir, "operator")
+	program := filepath.Join(b.TempDir(), "operator")
 	if out, err := exec.CommandContext(b.Context(), "go", "build", "-o", program, "../../../cmd/operator").CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
 	}
+	return program
+}
+
+func startOperator(b *testing.B, program string) *process {
+	b.Helper()
+	dir := b.TempDir()
 	log, err := os.Create(filepath.Join(dir, "log"))
 	must(b, err)
 	defer log.Close()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"strconv"
@@ -15,6 +16,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -50,12 +53,23 @@ func (w *world) startPods(s *v1alpha1.SecuredMCPServer) error {
 func (w *world) startPod(ctx context.Context, d *appsv1.Deployment, n int) error {
 	p := &corev1.Pod{ObjectMeta: objectMeta(fmt.Sprintf("%s-%d", d.Name, n), d.Spec.Template.Labels), Spec: d.Spec.Template.Spec}
 	p.Spec.NodeName = "node"
+	ofReplicaSet(d, p)
 	if err := w.client.Create(ctx, p); err != nil {
 		return err
 	}
 	ip := podIP(d.Name, n)
 	p.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: ip, PodIPs: []corev1.PodIP{{IP: ip}}, Conditions: readyCondition}
 	return w.client.Status().Update(ctx, p)
+}
+
+// ofReplicaSet makes p a pod of d.
+func ofReplicaSet(d *appsv1.Deployment, p *corev1.Pod) {
+	const hash = "newest"
+	p.Labels = maps.Clone(p.Labels)
+	p.Labels["pod-template-hash"] = hash
+	p.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: "apps/v1", Kind: "ReplicaSet", Name: d.Name + "-" + hash, UID: types.UID(d.Name + hash), Controller: new(true),
+	}}
 }
 
 // podIP is a loopback address of the n-th pod of "server-7", and serverAt is the

@@ -32,8 +32,8 @@ func BenchmarkScale(b *testing.B) {
 	if b.N > 1 {
 		b.Skip("once is enough: -benchtime 1x")
 	}
-	w := newWorld(b)
-	operator := startOperator(b)
+	w, program := newWorld(b), buildOperator(b)
+	operator := startOperator(b, program)
 	w.figure("MB-idle", operator.memory(b))
 
 	idle := w.requests.cpu(b)
@@ -59,7 +59,7 @@ func BenchmarkScale(b *testing.B) {
 
 	operator.stop(b)
 	w.time("s-restart", func() {
-		operator = startOperator(b)
+		operator = startOperator(b, program)
 		w.await(w.ready)
 		operator.awaitIdle(b)
 	})
