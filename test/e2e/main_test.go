@@ -40,6 +40,8 @@ var env struct {
 	ingress   string
 	// billingImage has the billing API, which can also dial.
 	billingImage string
+	// prober looks for unsecured moments while tests run.
+	prober *prober
 }
 
 // atOnce is how many tests run side by side: they wait for most of the time, so
@@ -56,7 +58,11 @@ func TestMain(m *testing.M) {
 		diagnose(os.Stderr, cluster.OperatorNamespace, sharedNamespace)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if !env.prober.end(os.Stderr) {
+		code = max(code, 1)
+	}
+	os.Exit(code)
 }
 
 func setUp(ctx context.Context) error {
@@ -88,7 +94,11 @@ func setUp(ctx context.Context) error {
 			return err
 		}
 	}
-	return serveIssuer(ctx)
+	if err := serveIssuer(ctx); err != nil {
+		return err
+	}
+	env.prober, err = startProber(ctx)
+	return err
 }
 
 // lock waits for another run on the same cluster to end. It is held until this

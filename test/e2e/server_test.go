@@ -109,23 +109,33 @@ func (s *server) at(t *testing.T) *server {
 	return &other
 }
 
-// sample is config/samples/billing-tools.yaml at home in the test's namespace.
 func (s *server) sample() *v1alpha1.SecuredMCPServer {
 	s.t.Helper()
-	raw, err := os.ReadFile(env.cluster.Project.Path("config/samples/billing-tools.yaml"))
+	server, err := sample(s.namespace, s.host)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	server := new(v1alpha1.SecuredMCPServer)
-	if err := yaml.UnmarshalStrict(raw, server); err != nil {
-		s.t.Fatalf("reading the sample: %v", err)
-	}
-	server.Namespace = s.namespace
-	server.Spec.Resource = "https://" + s.host + "/billing"
-	server.Spec.Issuer = issuerURL
-	server.Spec.Upstreams[0].HTTP.URL = "http://billing-api." + sharedNamespace + ".svc:8080"
 	return server
 }
+
+// sample is config/samples/billing-tools.yaml at home in a namespace.
+func sample(namespace, host string) (*v1alpha1.SecuredMCPServer, error) {
+	raw, err := os.ReadFile(env.cluster.Project.Path("config/samples/billing-tools.yaml"))
+	if err != nil {
+		return nil, err
+	}
+	server := new(v1alpha1.SecuredMCPServer)
+	if err := yaml.UnmarshalStrict(raw, server); err != nil {
+		return nil, fmt.Errorf("reading the sample: %w", err)
+	}
+	server.Namespace = namespace
+	server.Spec.Resource = "https://" + host + "/billing"
+	server.Spec.Issuer = issuerURL
+	server.Spec.Upstreams[0].HTTP.URL = "http://billing-api." + sharedNamespace + ".svc:8080"
+	return server, nil
+}
+
+func manifestOf(server *v1alpha1.SecuredMCPServer) ([]byte, error) { return yaml.Marshal(server) }
 
 // apply changes the manifest and applies it with kubectl, as a person would.
 func (s *server) apply(change ...func(*v1alpha1.SecuredMCPServerSpec)) {
