@@ -49,11 +49,14 @@ type operator struct {
 	ended chan error
 }
 
-func (s *site) startOperator(on *wire) *operator {
+func (s *site) startOperator(on *wire, change ...func(*app.Options)) *operator {
 	s.t.Helper()
 	o := app.Options{
 		RuntimeImage: "ghcr.io/securedmcp/runtime:test", HealthProbeBindAddress: "0", MetricsBindAddress: "0",
 		MaxConcurrentReconciles: 2, Logger: slog.New(slog.DiscardHandler),
+	}
+	for _, f := range change {
+		f(&o)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	op := &operator{stop: cancel, ended: make(chan error, 1)}
