@@ -31,7 +31,7 @@ func installGatewayAPI(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() {
-		if _, err := env.cluster.Kubectl(context.Background(), append([]string{"delete", "--ignore-not-found"}, files...)...); err != nil {
+		if _, err := env.cluster.Kubectl(context.Background(), append([]string{"delete", "--ignore-not-found", "--wait=false"}, files...)...); err != nil {
 			t.Error(err)
 		}
 	})
