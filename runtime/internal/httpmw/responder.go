@@ -90,7 +90,7 @@ func (r *Responder) refuseAudited(w http.ResponseWriter, req *http.Request, f Re
 		f.RPC.write(w, messageID(req.Context()))
 		return
 	}
-	_, _ = io.WriteString(w, `{"error":"`+f.bodyError()+"\"}\n") //nolint:gosec // a word of ours, with nothing to escape
+	_, _ = io.WriteString(w, `{"error":"`+f.bodyError()+"\"}\n") // a word of ours, with nothing to escape
 }
 
 // RefuseStranger refuses a request whose caller is not known, when it is its turn.
