@@ -15,7 +15,7 @@ const mostFieldSets = 1024
 // The zero value is ready for use.
 type fieldSets struct {
 	mu    sync.Mutex
-	known map[string][]byte
+	known map[string]metav1.FieldsV1
 }
 
 func (f *fieldSets) share(fields *metav1.FieldsV1) {
@@ -24,12 +24,13 @@ func (f *fieldSets) share(fields *metav1.FieldsV1) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if known, ok := f.known[string(fields.Raw)]; ok {
-		fields.Raw = known
+	key := fields.GetRawString()
+	if known, ok := f.known[key]; ok {
+		*fields = known
 		return
 	}
 	if f.known == nil || len(f.known) >= mostFieldSets {
-		f.known = map[string][]byte{}
+		f.known = map[string]metav1.FieldsV1{}
 	}
-	f.known[string(fields.Raw)] = fields.Raw
+	f.known[key] = *fields
 }

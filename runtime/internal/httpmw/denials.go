@@ -18,7 +18,7 @@ func Denials(r *Responder) func(http.Handler) http.Handler {
 			dw := &denialWriter{ResponseWriter: w, request: req, responder: r, outcome: outcome}
 			next.ServeHTTP(dw, req.WithContext(policy.WithOutcome(req.Context(), outcome)))
 			dw.begin() // a handler that wrote nothing
-			dw.end() //nolint:contextcheck // the writer has the request
+			dw.end()   //nolint:contextcheck // the writer has the request
 		})
 	}
 }
