@@ -78,7 +78,7 @@ func conflict(server, older *v1alpha1.SecuredMCPServer) string {
 	if canonical(resource) == canonical(older.Spec.Resource) {
 		return fmt.Sprintf("spec.resource %s belongs to the older SecuredMCPServer %s; want another resource here, or that one changed or deleted", resource, key)
 	}
-	return fmt.Sprintf("an Ingress for spec.resource %s would route what belongs to the older SecuredMCPServer %s with %s: Ingresses cannot tell ports apart; "+
+	return fmt.Sprintf("a route for spec.resource %s would take what belongs to the older SecuredMCPServer %s with %s: routes cannot tell ports apart; "+
 		"want another host or path here, or that one changed or deleted", resource, key, older.Spec.Resource)
 }
 

@@ -250,7 +250,7 @@ func TestServerThatLosesItsResourceLosesItsIngress(t *testing.T) {
 		t.Error("the Ingress is still there")
 	}
 	w.wantConditions(younger, "False ResourceConflict", "True Available", "False ResourceConflict", "True Enforced", "False ResourceConflict")
-	w.wantMessage(younger, "Exposed", fmt.Sprintf("there is no Ingress for %s, which belongs to the older SecuredMCPServer %s/a", younger.Spec.Resource, w.namespace))
+	w.wantMessage(younger, "Exposed", fmt.Sprintf("there is no route for %s, which belongs to the older SecuredMCPServer %s/a", younger.Spec.Resource, w.namespace))
 	if younger.Status.Revision == "" || !w.exists(named(younger, &appsv1.Deployment{})) {
 		t.Error("the pods of the younger server were taken down")
 	}
@@ -307,8 +307,8 @@ func TestOneIngressRouteHasOneServer(t *testing.T) {
 	w.create(second)
 	w.settle(second)
 	w.wantConditions(second, "False ResourceConflict", "False NotDeployed", "False ResourceConflict", "False NotDeployed", "False ResourceConflict")
-	w.wantMessage(second, "Accepted", fmt.Sprintf("an Ingress for spec.resource %s would route what belongs to the older SecuredMCPServer %s/a with %s: "+
-		"Ingresses cannot tell ports apart; want another host or path here, or that one changed or deleted", second.Spec.Resource, w.namespace, first.Spec.Resource))
+	w.wantMessage(second, "Accepted", fmt.Sprintf("a route for spec.resource %s would take what belongs to the older SecuredMCPServer %s/a with %s: "+
+		"routes cannot tell ports apart; want another host or path here, or that one changed or deleted", second.Spec.Resource, w.namespace, first.Spec.Resource))
 
 	t.Run("but without an Ingress both can be had", func(t *testing.T) {
 		w := w.in(t)

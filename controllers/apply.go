@@ -71,7 +71,7 @@ func (s *scope) postpone(kind string, err error) {
 	switch {
 	case s.lasting:
 		s.failures = append(s.failures, err)
-	case kind == kindIngress || kind == kindCertificate:
+	case kind == kindIngress || kind == kindCertificate || kind == httpRoute.kind:
 		s.leave(v1alpha1.ConditionExposed, err)
 	default:
 		s.leave(v1alpha1.ConditionAvailable, err)
@@ -96,7 +96,7 @@ func (s *scope) trouble(kind string) *cause {
 
 func (r *Reconciler) settle(ctx context.Context, s *scope, c *child) error {
 	if !c.wanted {
-		return r.remove(ctx, s, c)
+		return r.remove(ctx, s.server, c)
 	}
 	if err := r.releaseUpdates(ctx, c); err != nil {
 		return err
@@ -140,8 +140,8 @@ func (r *Reconciler) overwrite(ctx context.Context, c *child, refusal error) err
 }
 
 // remove deletes a child that is no longer wanted, if it is ours.
-func (r *Reconciler) remove(ctx context.Context, s *scope, c *child) error {
-	if !c.exists() || !ours(c.live, s.server) || !c.live.GetDeletionTimestamp().IsZero() {
+func (r *Reconciler) remove(ctx context.Context, server *v1alpha1.SecuredMCPServer, c *child) error {
+	if !c.exists() || !ours(c.live, server) || !c.live.GetDeletionTimestamp().IsZero() {
 		return nil
 	}
 	uid := c.live.GetUID()

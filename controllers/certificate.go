@@ -33,7 +33,7 @@ func (r *Reconciler) observeCertificate(ctx context.Context, s *scope) (ready bo
 		s.notExposed(c, v1alpha1.ReasonCertificateRejected)
 		return false, nil
 	}
-	certificate, err := r.ownCertificate(ctx, s)
+	certificate, err := r.ownCertificate(ctx, s.server)
 	if err != nil {
 		return false, err
 	}
@@ -47,10 +47,10 @@ func (r *Reconciler) observeCertificate(ctx context.Context, s *scope) (ready bo
 	return message == "", err
 }
 
-func (r *Reconciler) ownCertificate(ctx context.Context, s *scope) (*unstructured.Unstructured, error) {
+func (r *Reconciler) ownCertificate(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*unstructured.Unstructured, error) {
 	certificate := new(unstructured.Unstructured)
 	certificate.SetGroupVersionKind(desired.CertificateVersion.WithKind(kindCertificate))
-	if err := r.own(ctx, s.server, certificate); err != nil {
+	if err := r.own(ctx, server, certificate); err != nil {
 		return nil, fmt.Errorf("reading Certificate: %w", err)
 	}
 	return certificate, nil
@@ -58,15 +58,15 @@ func (r *Reconciler) ownCertificate(ctx context.Context, s *scope) (*unstructure
 
 // withdrawCertificate removes the Certificate along with the Ingress: nobody is to
 // get certificates, year after year, for a host that is another's.
-func (r *Reconciler) withdrawCertificate(ctx context.Context, s *scope) error {
+func (r *Reconciler) withdrawCertificate(ctx context.Context, server *v1alpha1.SecuredMCPServer) error {
 	if r.apis.missingKind(kindCertificate) != "" {
 		return nil
 	}
-	certificate, err := r.ownCertificate(ctx, s)
+	certificate, err := r.ownCertificate(ctx, server)
 	if err != nil {
 		return err
 	}
-	if err := r.remove(ctx, s, &child{kind: kindCertificate, live: certificate}); err != nil {
+	if err := r.remove(ctx, server, &child{kind: kindCertificate, live: certificate}); err != nil {
 		return fmt.Errorf("withdrawing Certificate: %w", err)
 	}
 	return nil

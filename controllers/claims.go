@@ -15,14 +15,19 @@ import (
 const claimIndex = "claims"
 
 // claims are what only one server of the cluster can have: its resource and, if
-// it has an Ingress, what that routes.
+// it has an Ingress or an HTTPRoute, what that routes.
 func claims(s *v1alpha1.SecuredMCPServer) []string {
-	return claimsOf(s.Spec.Resource, s.Spec.Exposure.Ingress != nil)
+	return claimsOf(s.Spec.Resource, exposed(s))
 }
 
-func claimsOf(resource string, ingress bool) []string {
+// exposed tells whether s asks to be reached from outside of the cluster.
+func exposed(s *v1alpha1.SecuredMCPServer) bool {
+	return s.Spec.Exposure.Ingress != nil || s.Spec.Exposure.Gateway != nil
+}
+
+func claimsOf(resource string, exposed bool) []string {
 	all := []string{"resource " + canonical(resource)}
-	if ingress {
+	if exposed {
 		for _, route := range desired.Routes(resource) {
 			all = append(all, "route "+route)
 		}
@@ -62,6 +67,8 @@ func claimants(ctx context.Context, c client.Reader, claims []string) ([]v1alpha
 
 // olderClaim returns the oldest server with any of the claims that is older than
 // server, or nil. A server with a host that its namespace may not use has none.
+// One that is being deleted has its claims until it has gone: something may keep
+// it, and its pods answer until then.
 func (r *Reconciler) olderClaim(ctx context.Context, server *v1alpha1.SecuredMCPServer, claims []string) (*v1alpha1.SecuredMCPServer, error) {
 	others, err := claimants(ctx, r.client, claims)
 	if err != nil {
@@ -69,7 +76,7 @@ func (r *Reconciler) olderClaim(ctx context.Context, server *v1alpha1.SecuredMCP
 	}
 	oldest := server
 	for i := range others {
-		if other := &others[i]; other.DeletionTimestamp.IsZero() && older(other, oldest) && r.policy.objectToHost(other) == nil {
+		if other := &others[i]; older(other, oldest) && r.policy.objectToHost(other) == nil {
 			oldest = other
 		}
 	}

@@ -6,58 +6,98 @@ import (
 	"fmt"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
 // observeExposure decides Exposed. An Ingress counts when its controller has
-// given it an address, which is how controllers say that they route it. The
-// operator reads no Secrets, so whether the certificate exists is not known here.
+// given it an address, which is how controllers say that they route it, and an
+// HTTPRoute when its Gateways accept it. The operator reads no Secrets, so whether
+// the certificate exists is not known here.
 func (r *Reconciler) observeExposure(ctx context.Context, s *scope) error {
-	if c := s.trouble(kindIngress); c != nil {
-		s.notExposed(c, v1alpha1.ReasonIngressRejected)
+	if s.unroutable() {
 		return nil
 	}
-	if s.objection != nil {
-		s.no(v1alpha1.ConditionExposed, s.objection.reason, "there is no Ingress: "+s.objection.message)
-		return nil
-	}
-	if s.evictedBy != nil {
-		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonResourceConflict, fmt.Sprintf(
-			"there is no Ingress for %s, which belongs to the older SecuredMCPServer %s", s.evictedFrom, client.ObjectKeyFromObject(s.evictedBy)))
-		return nil
-	}
-	if s.server.Spec.Exposure.Ingress == nil && s.config != nil {
+	if !exposed(s.server) && s.config != nil {
 		s.clusterLocal()
 		return nil
 	}
-	var ingress networkingv1.Ingress
-	if err := r.own(ctx, s.server, &ingress); err != nil {
-		return fmt.Errorf("reading Ingress: %w", err)
+	routes, err := r.routes(ctx, s.server)
+	if err != nil {
+		return err
 	}
 	if ready, err := r.observeCertificate(ctx, s); !ready || err != nil {
 		return err
 	}
-	s.judgeExposure(&ingress)
+	s.judgeExposure(routes)
 	return nil
+}
+
+// unroutable sets Exposed if there cannot be the route that is asked for.
+func (s *scope) unroutable() bool {
+	ingress, gateway := s.trouble(kindIngress), s.trouble(httpRoute.kind)
+	switch {
+	case ingress != nil:
+		s.notExposed(ingress, v1alpha1.ReasonIngressRejected)
+	case gateway != nil:
+		s.notExposed(gateway, v1alpha1.ReasonRouteRejected)
+	case s.missing[httpRoute.kind] != "":
+		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonAPIMissing, "spec.exposure.gateway: "+s.missing[httpRoute.kind])
+	case s.objection != nil:
+		s.no(v1alpha1.ConditionExposed, s.objection.reason, "there is no route: "+s.objection.message)
+	case s.evictedBy != nil:
+		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonResourceConflict, fmt.Sprintf(
+			"there is no route for %s, which belongs to the older SecuredMCPServer %s", s.evictedFrom, client.ObjectKeyFromObject(s.evictedBy)))
+	default:
+		return false
+	}
+	return true
 }
 
 // judgeExposure sets Exposed from what is routed, which for a spec that is not
 // accepted is what was accepted last.
-func (s *scope) judgeExposure(ingress *networkingv1.Ingress) {
-	switch {
-	case ingress.UID == "" && s.server.Spec.Exposure.Ingress == nil:
-		s.clusterLocal()
-	case ingress.UID == "":
-		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressPending, "there is no Ingress: this spec has not been accepted")
-	case len(ingress.Status.LoadBalancer.Ingress) == 0:
-		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressPending, "no ingress controller has given the Ingress an address"+class(ingress))
-	case s.config == nil:
-		s.yes(v1alpha1.ConditionExposed, v1alpha1.ReasonExposed, "the Ingress has an address; it routes what was accepted last: "+cmp.Or(s.status.URL, "unknown"))
-	default:
-		s.yes(v1alpha1.ConditionExposed, v1alpha1.ReasonExposed, "the Ingress has an address")
+func (s *scope) judgeExposure(routes []child) {
+	last := s.config == nil
+	for i := range routes {
+		switch route := routes[i].live.(type) {
+		case *networkingv1.Ingress:
+			if last || s.server.Spec.Exposure.Ingress != nil {
+				s.judgeIngress(route)
+				return
+			}
+		case *unstructured.Unstructured:
+			if last || s.server.Spec.Exposure.Gateway != nil {
+				s.judgeHTTPRoute(route)
+				return
+			}
+		}
 	}
+	switch exposure := s.server.Spec.Exposure; {
+	case exposure.Ingress != nil:
+		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressPending, "there is no Ingress: this spec has not been accepted")
+	case exposure.Gateway != nil:
+		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonRoutePending, "there is no HTTPRoute: this spec has not been accepted")
+	default:
+		s.clusterLocal()
+	}
+}
+
+func (s *scope) judgeIngress(ingress *networkingv1.Ingress) {
+	if len(ingress.Status.LoadBalancer.Ingress) == 0 {
+		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressPending, "no ingress controller has given the Ingress an address"+class(ingress))
+		return
+	}
+	s.routed("the Ingress has an address")
+}
+
+// routed says that a route leads clients to what is served.
+func (s *scope) routed(how string) {
+	if s.config == nil {
+		how += "; it routes what was accepted last: " + cmp.Or(s.status.URL, "unknown")
+	}
+	s.yes(v1alpha1.ConditionExposed, v1alpha1.ReasonExposed, how)
 }
 
 // notExposed tells of the trouble with a child that exposes the server; rejected is

@@ -34,7 +34,10 @@ type optionalKind struct {
 // rbac.go.
 var optionalKinds = []optionalKind{
 	{kindCertificate, desired.CertificateVersion, "cert-manager", desired.Certificate},
+	httpRoute,
 }
+
+var httpRoute = optionalKind{"HTTPRoute", desired.HTTPRouteVersion, "the CustomResourceDefinitions of the Gateway API", desired.HTTPRoute}
 
 // object returns an empty object of the kind.
 func (k optionalKind) object() *unstructured.Unstructured {

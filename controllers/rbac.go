@@ -28,6 +28,9 @@ package controllers
 // Certificates of cert-manager, for Ingresses that ask an issuer for one: get, list, watch, create, patch and delete as for those; the Secret that comes of it is for cert-manager and the ingress controller alone.
 // +kubebuilder:rbac:groups=cert-manager.io,resources=certificates,verbs=get;list;watch;create;patch;delete
 //
+// The route that spec.exposure.gateway asks for, where the cluster has the Gateway API: get, list, watch, create, patch and delete as for Ingresses.
+// +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;patch;delete
+//
 // Pods: list and watch tell why they wait and whom to ask what they enforce; patch sets one annotation, so that the kubelet refreshes the configuration.
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
 //

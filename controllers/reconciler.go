@@ -59,7 +59,7 @@ type Platform = desired.Platform
 // there are it learns from apis.
 func NewReconciler(c client.Client, live client.Reader, asker *Asker, prober *Prober, apis *APIs, recorder events.EventRecorder, platform Platform, policy Policy) *Reconciler {
 	return &Reconciler{
-		client: client.WithFieldOwner(c, FieldOwner), live: live, asker: asker, prober: prober, apis: apis, events: recorder, platform: platform, policy: policy,
+		client: client.WithFieldOwner(optionalClient{c}, FieldOwner), live: live, asker: asker, prober: prober, apis: apis, events: recorder, platform: platform, policy: policy,
 		started: sync.OnceValue(time.Now),
 	}
 }
@@ -96,7 +96,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	}
 	if server.UID == "" || !server.DeletionTimestamp.IsZero() {
 		r.forget(req.NamespacedName)
-		return reconcile.Result{}, nil // owner references take the children along
+		return reconcile.Result{}, r.endRoutes(ctx, server) // owner references take the children along
 	}
 	r.started()
 	s := newScope(server)
@@ -149,9 +149,9 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
 		{r.findPods, ""},                                      // which there are, for all that follows
 		{r.announceConfig, ""},                                // have the kubelets refresh volumes
 		{r.observeServed, ""},                                 // what do the pods get? -> url, revision
-		{r.withdrawIngress, v1alpha1.ConditionExposed},        // is that another server's?
+		{r.withdrawRoutes, v1alpha1.ConditionExposed},         // is that another server's?
 		{r.observeWorkload, v1alpha1.ConditionAvailable},      // are the replicas available?
-		{r.observeExposure, v1alpha1.ConditionExposed},        // has the Ingress an address?
+		{r.observeExposure, v1alpha1.ConditionExposed},        // do routes lead to it?
 		{r.confirm, v1alpha1.ConditionEnforced},               // do the pods enforce it? -> replicas
 	} {
 		if s.undecided[phase.decides] {

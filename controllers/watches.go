@@ -48,7 +48,7 @@ func rivals(c client.Client) handler.EventHandler {
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { wake(ctx, q, e.Object) },
 		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, q queue) {
 			before, now := e.ObjectOld.(*v1alpha1.SecuredMCPServer), e.ObjectNew.(*v1alpha1.SecuredMCPServer)
-			if !slices.Equal(claims(before), claims(now)) || before.DeletionTimestamp.IsZero() != now.DeletionTimestamp.IsZero() {
+			if !slices.Equal(claims(before), claims(now)) {
 				wake(ctx, q, before)
 				wake(ctx, q, now)
 			}

@@ -9,33 +9,34 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
+	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
-// withdrawIngress removes the Ingress of a server that is not accepted when what
-// it serves belongs to an older server, or when it has a host or annotations that
-// are not allowed. Two Ingresses for one URL would leave it to the ingress
-// controller who gets the requests. The pods keep running.
-func (r *Reconciler) withdrawIngress(ctx context.Context, s *scope) error {
+// withdrawRoutes removes the Ingress or HTTPRoute of a server that is not accepted
+// when what it serves belongs to an older server, or when it has a host or
+// annotations that are not allowed. Two routes for one URL would leave it to
+// their controllers who gets the requests. The pods keep running.
+func (r *Reconciler) withdrawRoutes(ctx context.Context, s *scope) error {
 	if s.config != nil {
 		return nil
 	}
-	ingress := new(networkingv1.Ingress)
-	if err := r.own(ctx, s.server, ingress); err != nil {
-		return fmt.Errorf("reading Ingress: %w", err)
+	routes, err := r.routes(ctx, s.server)
+	if err != nil {
+		return err
 	}
-	if ingress.UID == "" && s.server.Spec.Exposure.Ingress == nil {
+	if len(routes) == 0 && !exposed(s.server) {
 		return nil
 	}
 	// What it serves is what it had accepted last, if anything.
 	served := cmp.Or(s.status.URL, s.server.Spec.Resource)
-	objection, err := r.objectToServed(s, served, ingress)
+	objection, err := r.objectToServed(s, served, routes)
 	if err != nil {
 		return err
 	}
 	if objection != nil {
 		s.objection = objection
-		return r.withdraw(ctx, s, ingress)
+		return r.withdraw(ctx, s.server, routes)
 	}
 	older, err := r.olderClaim(ctx, s.server, claimsOf(served, true))
 	if err != nil {
@@ -45,17 +46,54 @@ func (r *Reconciler) withdrawIngress(ctx context.Context, s *scope) error {
 		return nil
 	}
 	s.evictedBy, s.evictedFrom = older, served
-	return r.withdraw(ctx, s, ingress)
+	return r.withdraw(ctx, s.server, routes)
+}
+
+// routes returns what leads clients to server: what is there, wanted or not.
+func (r *Reconciler) routes(ctx context.Context, server *v1alpha1.SecuredMCPServer) ([]child, error) {
+	possible := []child{{kind: kindIngress, live: new(networkingv1.Ingress)}}
+	if r.apis.missing(httpRoute) == "" {
+		possible = append(possible, child{kind: httpRoute.kind, live: httpRoute.object()})
+	}
+	var routes []child
+	for _, c := range possible {
+		if err := r.own(ctx, server, c.live); err != nil {
+			return nil, fmt.Errorf("reading %s: %w", c.kind, err)
+		}
+		if c.exists() {
+			routes = append(routes, c)
+		}
+	}
+	return routes, nil
+}
+
+// endRoutes removes the routes of a server that is being deleted. Others may keep
+// the object for long, by a finalizer, and its children with it.
+func (r *Reconciler) endRoutes(ctx context.Context, server *v1alpha1.SecuredMCPServer) error {
+	routes, err := r.routes(ctx, server)
+	if err != nil {
+		return err
+	}
+	return r.withdraw(ctx, server, routes)
 }
 
 // objectToServed judges what is exposed or, while nothing is, what is asked for.
-func (r *Reconciler) objectToServed(s *scope, resource string, ingress *networkingv1.Ingress) (*objection, error) {
+func (r *Reconciler) objectToServed(s *scope, resource string, routes []child) (*objection, error) {
 	if o := r.policy.objectToResource(s.server.Namespace, resource); o != nil {
 		return o, nil
 	}
-	if ingress.UID == "" {
-		return r.policy.objectToIngressAnnotations(s.server.Spec.Exposure.Ingress.Annotations), nil
+	for _, route := range routes {
+		if ingress, ok := route.live.(*networkingv1.Ingress); ok {
+			return r.objectToIngress(ingress)
+		}
 	}
+	if asked := s.server.Spec.Exposure.Ingress; asked != nil && len(routes) == 0 {
+		return r.policy.objectToIngressAnnotations(asked.Annotations), nil
+	}
+	return nil, nil
+}
+
+func (r *Reconciler) objectToIngress(ingress *networkingv1.Ingress) (*objection, error) {
 	applied, err := networkingv1ac.ExtractIngress(ingress, FieldOwner)
 	if err != nil {
 		return nil, fmt.Errorf("reading annotations of Ingress: %w", err)
@@ -65,9 +103,11 @@ func (r *Reconciler) objectToServed(s *scope, resource string, ingress *networki
 	return r.policy.objectToIngressAnnotations(given), nil
 }
 
-func (r *Reconciler) withdraw(ctx context.Context, s *scope, ingress *networkingv1.Ingress) error {
-	if err := r.remove(ctx, s, &child{kind: kindIngress, live: ingress}); err != nil {
-		return fmt.Errorf("withdrawing Ingress: %w", err)
+func (r *Reconciler) withdraw(ctx context.Context, server *v1alpha1.SecuredMCPServer, routes []child) error {
+	for i := range routes {
+		if err := r.remove(ctx, server, &routes[i]); err != nil {
+			return fmt.Errorf("withdrawing %s: %w", routes[i].kind, err)
+		}
 	}
-	return r.withdrawCertificate(ctx, s)
+	return r.withdrawCertificate(ctx, server)
 }

@@ -26,6 +26,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.ConfigMapKeyRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Exposure"):
 		return &apiv1alpha1.ExposureApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Gateway"):
+		return &apiv1alpha1.GatewayApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HTTPTool"):
 		return &apiv1alpha1.HTTPToolApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HTTPUpstream"):
@@ -40,6 +42,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &apiv1alpha1.IssuerRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Limits"):
 		return &apiv1alpha1.LimitsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ParentRef"):
+		return &apiv1alpha1.ParentRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Peer"):
 		return &apiv1alpha1.PeerApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PodTLS"):

@@ -8,7 +8,7 @@ const (
 	ConditionIssuerDiscovered = "IssuerDiscovered"
 	// ConditionAvailable is True when all replicas are available but for one at most.
 	ConditionAvailable = "Available"
-	// ConditionExposed is True when the Ingress has an address, or when none is asked for.
+	// ConditionExposed is True when the Ingress has an address, the Gateways accept the HTTPRoute, or neither is asked for.
 	ConditionExposed = "Exposed"
 	// ConditionEnforced is True when every pod that takes requests says that it enforces status.revision and is of the newest pod template.
 	ConditionEnforced = "Enforced"
@@ -28,7 +28,7 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonInvalidSpec says that the spec cannot be served; only an edit helps. What was accepted last keeps serving.
 	ReasonInvalidSpec = "InvalidSpec"
-	// ReasonResourceConflict says that an older object has the same resource, or the same route of an Ingress.
+	// ReasonResourceConflict says that an older object has the same resource, or the same route.
 	ReasonResourceConflict = "ResourceConflict"
 	// ReasonHostNotAllowed says that the namespace may not use the host of spec.resource.
 	ReasonHostNotAllowed = "HostNotAllowed"
@@ -100,7 +100,7 @@ const (
 
 // Reasons of Exposed.
 const (
-	// ReasonExposed says that the Ingress has an address.
+	// ReasonExposed says that the Ingress has an address, or that the Gateways accept the HTTPRoute.
 	ReasonExposed = "Exposed"
 	// ReasonClusterLocal says that no exposure is asked for: the Service is all there is.
 	ReasonClusterLocal = "ClusterLocal"
@@ -112,6 +112,12 @@ const (
 	ReasonCertificatePending = "CertificatePending"
 	// ReasonCertificateRejected says that the API server refused the Certificate.
 	ReasonCertificateRejected = "CertificateRejected"
+	// ReasonRoutePending says that the controller of a Gateway has not said whether it takes the HTTPRoute.
+	ReasonRoutePending = "RoutePending"
+	// ReasonRouteNotAccepted says that a Gateway does not take the HTTPRoute.
+	ReasonRouteNotAccepted = "RouteNotAccepted"
+	// ReasonRouteRejected says that the API server refused the HTTPRoute.
+	ReasonRouteRejected = "RouteRejected"
 	// ReasonAPIMissing says that the spec asks for a kind that the cluster does not have.
 	ReasonAPIMissing = "APIMissing"
 )

@@ -1,11 +1,18 @@
 package v1alpha1
 
 // Exposure says how clients reach the server from outside of the cluster.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.ingress) || !has(self.gateway)",message="want ingress or gateway, not both: one URL has one route"
 type Exposure struct {
 	// ingress asks for an Ingress at the host of spec.resource, with TLS, for two exact paths: the MCP endpoint and its metadata. Taking
 	// it away removes the Ingress. Default: none.
 	// +optional
 	Ingress *Ingress `json:"ingress,omitempty"`
+
+	// gateway asks for an HTTPRoute (Gateway API) at the host of spec.resource, for the same two paths, in place of an Ingress. The cluster
+	// needs the CustomResourceDefinitions of the Gateway API; while it has none, Exposed says APIMissing. Taking it away removes the HTTPRoute. Default: none.
+	// +optional
+	Gateway *Gateway `json:"gateway,omitempty"`
 
 	// from are the pods that may connect to the public port, in clusters that enforce NetworkPolicies: those of the ingress controller,
 	// and of clients inside of the cluster. Default: everyone.
@@ -18,6 +25,49 @@ type Exposure struct {
 	// speaks TLS to them. Turning it on or off restarts the pods. Default: the pods speak plain HTTP.
 	// +optional
 	TLS *PodTLS `json:"tls,omitempty"`
+}
+
+// Gateway is an HTTPRoute of one or more Gateways. The listeners of these terminate TLS, with certificates of their own: a listener without TLS has
+// clients send their tokens in the clear. With exposure.tls, a BackendTLSPolicy for the Service has to tell them to speak TLS to the pods.
+type Gateway struct {
+	// parentRefs are the Gateways, or single listeners of them, that the route is attached to; each must allow routes from the namespace of the object.
+	// Exposed is True when all of them accept it.
+	// +required
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=8
+	// +kubebuilder:validation:XValidation:rule="self.all(a, self.exists_one(b, a == b))",message="want each Gateway or listener once"
+	ParentRefs []ParentRef `json:"parentRefs,omitempty"`
+}
+
+// ParentRef names a Gateway, or one or more of its listeners.
+type ParentRef struct {
+	// name is the name of the Gateway.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="want the name of a Gateway: lower-case letters, digits, hyphens and dots"
+	Name string `json:"name,omitempty"`
+
+	// namespace is that of the Gateway. Default: the namespace of the object.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Label().validate(self).hasValue()",message="want the name of a namespace: lower-case letters, digits and hyphens"
+	Namespace string `json:"namespace,omitempty"`
+
+	// sectionName is the name of a listener. Default: every listener that takes the host.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="!format.dns1123Subdomain().validate(self).hasValue()",message="want the name of a listener: lower-case letters, digits, hyphens and dots"
+	SectionName string `json:"sectionName,omitempty"`
+
+	// port selects the listeners of one port. Default: any port.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=65535
+	Port int32 `json:"port,omitempty"`
 }
 
 // PodTLS is how the pods speak TLS.

@@ -21,7 +21,7 @@ type SecuredMCPServer struct {
 	metav1.TypeMeta `json:",inline"`
 
 	// metadata is standard object metadata. The name, 1 to 52 characters of a DNS label, is also the name
-	// of the ServiceAccount, ConfigMap, Deployment, Service and Ingress that are created.
+	// of the ServiceAccount, ConfigMap, Deployment, Service, Ingress and HTTPRoute that are created.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
@@ -53,8 +53,8 @@ type SecuredMCPServerList struct {
 // +kubebuilder:validation:XValidation:fieldPath=".scopes",rule="!has(self.scopes) || [self.scopes.map(s, s.name)].all(names, self.scopes.all(s, !has(s.implies) || sets.contains(names, s.implies)))",message="want implies to hold names of declared scopes only",messageExpression="[has(self.scopes) ? self.scopes.map(s, s.name) : []].map(names, 'implies names scopes that are not declared in spec.scopes: %s; declared: %s'.format([self.scopes.map(x, has(x.implies) && !sets.contains(names, x.implies) ? '%s implies %s'.format([x.name, x.implies.filter(n, !(n in names))[0]]) : '').filter(x, x != ''), names]))[0]"
 // +kubebuilder:validation:XValidation:fieldPath=".tools",rule="!has(self.tools) || [has(self.scopes) ? self.scopes.map(s, s.name) : []].all(names, self.tools.all(t, !has(t.scopes) || sets.contains(names, t.scopes)))",message="want scopes of tools to be names of declared scopes only",messageExpression="[has(self.scopes) ? self.scopes.map(s, s.name) : []].map(names, 'scopes that are not declared in spec.scopes: %s; declared: %s'.format([self.tools.filter(t, has(t.scopes) && !sets.contains(names, t.scopes)).map(t, '%s needs %s'.format([t.name, t.scopes.filter(n, !(n in names))[0]])), names]))[0]"
 // +kubebuilder:validation:XValidation:fieldPath=".tools",rule="!has(self.tools) || [has(self.upstreams) ? self.upstreams.map(u, u.name) : []].all(names, self.tools.all(t, t.upstream == 'builtin' || t.upstream in names))",message="want upstream of tools to be the name of a declared upstream, or builtin",messageExpression="[has(self.upstreams) ? self.upstreams.map(u, u.name) : []].map(names, 'upstreams that are not declared in spec.upstreams: %s; declared: %s'.format([self.tools.filter(t, t.upstream != 'builtin' && !(t.upstream in names)).map(t, '%s calls %s'.format([t.name, t.upstream])), names]))[0]"
-// +kubebuilder:validation:XValidation:fieldPath=".resource",rule="!has(self.exposure) || !has(self.exposure.ingress) || !self.resource.matches('^[Hh][Tt][Tt][Pp]://(localhost|127[.][0-9.]+|[[]::1[]])(:[0-9]+)?(/|$)')",message="want https while exposure.ingress is set: it always has TLS"
-// +kubebuilder:validation:XValidation:fieldPath=".resource",rule="!has(self.exposure) || !has(self.exposure.ingress) || !self.resource.matches('^[Hh][Tt][Tt][Pp][Ss]://[^/@?#]+(/|$)') || (self.resource.matches('^[^/]*//[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]+)?(/|$)') && !self.resource.matches('^[^/]*//[0-9.]+(:|/|$)'))",message="want a DNS host name while exposure.ingress is set, for example https://mcp.example.com/billing: an Ingress has no rules for IP addresses"
+// +kubebuilder:validation:XValidation:fieldPath=".resource",rule="!has(self.exposure) || !(has(self.exposure.ingress) || has(self.exposure.gateway)) || !self.resource.matches('^[Hh][Tt][Tt][Pp]://(localhost|127[.][0-9.]+|[[]::1[]])(:[0-9]+)?(/|$)')",message="want https while exposure.ingress or exposure.gateway is set: clients come by TLS"
+// +kubebuilder:validation:XValidation:fieldPath=".resource",rule="!has(self.exposure) || !(has(self.exposure.ingress) || has(self.exposure.gateway)) || !self.resource.matches('^[Hh][Tt][Tt][Pp][Ss]://[^/@?#]+(/|$)') || (self.resource.matches('^[^/]*//[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?([.][A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*(:[0-9]+)?(/|$)') && !self.resource.matches('^[^/]*//[0-9.]+(:|/|$)'))",message="want a DNS host name while exposure.ingress or exposure.gateway is set, for example https://mcp.example.com/billing: neither has rules for IP addresses"
 // +kubebuilder:validation:XValidation:fieldPath=".tokens.dpopNonce",rule="!has(self.tokens) || !has(self.tokens.dpopNonce) || self.tokens.dpopNonce != 'Required' || (has(self.rateLimit) && has(self.rateLimit.redis))",message="want rateLimit.redis beside dpopNonce: Required: a nonce of one replica comes back to another"
 // +kubebuilder:validation:XValidation:fieldPath=".resource",rule="!has(self.exposure) || !has(self.exposure.tls) || !self.resource.matches('^[Hh][Tt][Tt][Pp]://(localhost|127[.][0-9.]+|[[]::1[]])(:[0-9]+)?(/|$)')",message="want https while exposure.tls is set: nothing else is spoken then"
 
@@ -70,7 +70,7 @@ type SecuredMCPServerSpec struct {
 	// resource is the canonical URI of the server (RFC 8707, RFC 9728): the address that clients are given. Its host is
 	// the only Host that is served and its path is the MCP endpoint. https (http for loopback hosts only), no user information,
 	// query, fragment or trailing slash; the path consists of unescaped characters, without empty or dot segments.
-	// One resource belongs to one object of the cluster: the older one. With exposure.ingress so do its host and path, whatever the port.
+	// One resource belongs to one object of the cluster: the older one. With exposure.ingress or exposure.gateway so do its host and path, whatever the port.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
@@ -177,7 +177,8 @@ type SecuredMCPServerSpec struct {
 type SecuredMCPServerStatus struct {
 	// conditions are Accepted, IssuerDiscovered, Available, Exposed, Enforced and Ready. Ready is True when all of the others but IssuerDiscovered are,
 	// and otherwise carries the reason and message of the first that is not. IssuerDiscovered says whether the issuer answers the operator as pods
-	// and clients need it to; nothing else goes by it. Exposed says that the Ingress has an address; whether its certificate exists is not checked. Enforced
+	// and clients need it to; nothing else goes by it. Exposed says that the Ingress has an address, or that the
+	// Gateways accept the HTTPRoute; whether the certificate of a secretName exists is not checked. Enforced
 	// says that every ready pod, asked by the operator, enforces revision. All reasons are in docs/reference/conditions.md.
 	// +optional
 	// +listType=map

@@ -154,11 +154,11 @@ func refusals() map[string]spoiled {
 		},
 		"the resource is an IP address and an Ingress is asked for": {
 			func(o object) { o.resource("https://192.0.2.1/billing") },
-			"spec.resource: Invalid value: want a DNS host name while exposure.ingress is set, for example https://mcp.example.com/billing: an Ingress has no rules for IP addresses",
+			"spec.resource: Invalid value: want a DNS host name while exposure.ingress or exposure.gateway is set, for example https://mcp.example.com/billing: neither has rules for IP addresses",
 		},
 		"the resource is loopback http and an Ingress is asked for": {
 			func(o object) { o.resource("http://localhost:8080/billing"); o.remove("spec", "exposure", "tls") },
-			"spec.resource: Invalid value: want https while exposure.ingress is set: it always has TLS",
+			"spec.resource: Invalid value: want https while exposure.ingress or exposure.gateway is set: clients come by TLS",
 		},
 		"the resource is missing": {
 			func(o object) { o.remove("spec", "resource") },
@@ -412,6 +412,7 @@ func refusals() map[string]spoiled {
 	maps.Copy(tests, spoiledTokens)
 	maps.Copy(tests, spoiledDoors)
 	maps.Copy(tests, spoiledTelemetry)
+	maps.Copy(tests, spoiledGateways)
 	return tests
 }
 

@@ -23,6 +23,11 @@ var onTheCluster = map[string]string{
 	"exposure.ingress.tls.issuerRef.kind":  "TestACertificateIsAskedForAndFollowed",
 	"exposure.ingress.tls.issuerRef.group": "TestCertificateOfAnIssuer",
 
+	"exposure.gateway.parentRefs[].name":        "TestHTTPRouteOfEveryField",
+	"exposure.gateway.parentRefs[].namespace":   "TestHTTPRouteOfEveryField",
+	"exposure.gateway.parentRefs[].sectionName": "TestHTTPRouteOfEveryField",
+	"exposure.gateway.parentRefs[].port":        "TestHTTPRouteOfEveryField",
+
 	"workload.replicas":           "TestEveryFieldForTheClusterReachesIt",
 	"workload.resources.limits":   "TestEveryFieldForTheClusterReachesIt",
 	"workload.resources.requests": "TestEveryFieldForTheClusterReachesIt",

@@ -75,12 +75,24 @@ var schemaYAML = typed.YAMLObject(`types:
           elementType:
             namedType: com.github.securedmcp.operator.api.v1alpha1.Peer
           elementRelationship: atomic
+    - name: gateway
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Gateway
     - name: ingress
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.Ingress
     - name: tls
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.PodTLS
+- name: com.github.securedmcp.operator.api.v1alpha1.Gateway
+  map:
+    fields:
+    - name: parentRefs
+      type:
+        list:
+          elementType:
+            namedType: com.github.securedmcp.operator.api.v1alpha1.ParentRef
+          elementRelationship: atomic
 - name: com.github.securedmcp.operator.api.v1alpha1.HTTPMethod
   scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.HTTPTool
@@ -165,6 +177,21 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: com.github.securedmcp.operator.api.v1alpha1.LogLevel
   scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.ParentRef
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+    - name: namespace
+      type:
+        scalar: string
+    - name: port
+      type:
+        scalar: numeric
+    - name: sectionName
+      type:
+        scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Peer
   map:
     fields:

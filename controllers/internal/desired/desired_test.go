@@ -320,3 +320,20 @@ func manifest(t *testing.T, object any) []byte {
 	}
 	return raw
 }
+
+func TestHTTPRouteOfEveryField(t *testing.T) {
+	s := sample(t)
+	s.Spec.Exposure.Ingress = nil
+	s.Spec.Exposure.Gateway = &v1alpha1.Gateway{ParentRefs: []v1alpha1.ParentRef{
+		{Name: "public", Namespace: "edge", SectionName: "https", Port: 443},
+		{Name: "private"},
+	}}
+	compare(t, "httproute", desired.HTTPRoute(s))
+	s.Spec.Resource = "https://MCP.example.com:8443"
+	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls"}
+	compare(t, "httproute-without-path", desired.HTTPRoute(s))
+	s.Spec.Exposure.Gateway = nil
+	if got := desired.HTTPRoute(s); got != nil {
+		t.Errorf("got %v, want none: it is not asked for", got)
+	}
+}

@@ -12,6 +12,9 @@ type ExposureApplyConfiguration struct {
 	// ingress asks for an Ingress at the host of spec.resource, with TLS, for two exact paths: the MCP endpoint and its metadata. Taking
 	// it away removes the Ingress. Default: none.
 	Ingress *IngressApplyConfiguration `json:"ingress,omitempty"`
+	// gateway asks for an HTTPRoute (Gateway API) at the host of spec.resource, for the same two paths, in place of an Ingress. The cluster
+	// needs the CustomResourceDefinitions of the Gateway API; while it has none, Exposed says APIMissing. Taking it away removes the HTTPRoute. Default: none.
+	Gateway *GatewayApplyConfiguration `json:"gateway,omitempty"`
 	// from are the pods that may connect to the public port, in clusters that enforce NetworkPolicies: those of the ingress controller,
 	// and of clients inside of the cluster. Default: everyone.
 	From []PeerApplyConfiguration `json:"from,omitempty"`
@@ -31,6 +34,14 @@ func Exposure() *ExposureApplyConfiguration {
 // If called multiple times, the Ingress field is set to the value of the last call.
 func (b *ExposureApplyConfiguration) WithIngress(value *IngressApplyConfiguration) *ExposureApplyConfiguration {
 	b.Ingress = value
+	return b
+}
+
+// WithGateway sets the Gateway field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Gateway field is set to the value of the last call.
+func (b *ExposureApplyConfiguration) WithGateway(value *GatewayApplyConfiguration) *ExposureApplyConfiguration {
+	b.Gateway = value
 	return b
 }
 

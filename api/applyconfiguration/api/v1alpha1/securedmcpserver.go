@@ -21,7 +21,7 @@ import (
 type SecuredMCPServerApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// metadata is standard object metadata. The name, 1 to 52 characters of a DNS label, is also the name
-	// of the ServiceAccount, ConfigMap, Deployment, Service and Ingress that are created.
+	// of the ServiceAccount, ConfigMap, Deployment, Service, Ingress and HTTPRoute that are created.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec is the server that is wanted.
 	Spec *SecuredMCPServerSpecApplyConfiguration `json:"spec,omitempty"`
