@@ -264,9 +264,13 @@ func runPod(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) *corev1
 	var d appsv1.Deployment
 	must(t, c.Get(t.Context(), client.ObjectKeyFromObject(s), &d))
 	p := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: s.Name + "-1", Namespace: s.Namespace, Labels: d.Spec.Template.Labels},
-		Spec:       d.Spec.Template.Spec,
+		ObjectMeta: metav1.ObjectMeta{
+			Name: s.Name + "-1", Namespace: s.Namespace, Labels: d.Spec.Template.Labels,
+			OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: s.Name + "-1", UID: "1", Controller: new(true)}},
+		},
+		Spec: d.Spec.Template.Spec,
 	}
+	p.Labels[appsv1.DefaultDeploymentUniqueLabelKey] = "1"
 	p.Spec.NodeName = "node"
 	must(t, c.Create(t.Context(), p))
 	p.Status = corev1.PodStatus{
