@@ -39,11 +39,12 @@ func (w *world) startPods(s *v1alpha1.SecuredMCPServer) error {
 			return err
 		}
 	}
+	before := d.DeepCopy()
 	d.Status = appsv1.DeploymentStatus{
 		ObservedGeneration: d.Generation, Replicas: podsOfServer, ReadyReplicas: podsOfServer, AvailableReplicas: podsOfServer, UpdatedReplicas: podsOfServer,
 		Conditions: []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable, Status: corev1.ConditionTrue, Reason: "MinimumReplicasAvailable"}},
 	}
-	if err := w.client.Status().Update(ctx, d); err != nil {
+	if err := w.client.Status().Patch(ctx, d, client.MergeFrom(before)); err != nil {
 		return err
 	}
 	ingress := &networkingv1.Ingress{ObjectMeta: objectMeta(s.Name, nil)}
@@ -57,9 +58,10 @@ func (w *world) startPod(ctx context.Context, d *appsv1.Deployment, n int) error
 	if err := w.client.Create(ctx, p); err != nil {
 		return err
 	}
+	before := p.DeepCopy() // the operator may be quicker to annotate it
 	ip := podIP(d.Name, n)
 	p.Status = corev1.PodStatus{Phase: corev1.PodRunning, PodIP: ip, PodIPs: []corev1.PodIP{{IP: ip}}, Conditions: readyCondition}
-	return w.client.Status().Update(ctx, p)
+	return w.client.Status().Patch(ctx, p, client.MergeFrom(before))
 }
 
 // ofReplicaSet makes p a pod of d.
