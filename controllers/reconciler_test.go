@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -10,8 +11,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -324,27 +325,44 @@ func TestScaledToZeroIsNotAvailable(t *testing.T) {
 	w.wantReplicas(s, 0, 2, 2) // they are not gone yet
 }
 
-func TestDeletedServerIsLeftToGarbageCollection(t *testing.T) {
+// A finalizer of somebody else may keep a deleted server for long.
+func TestDeletedServerLosesItsRouteAndGetsNothingBack(t *testing.T) {
 	w := newWorld(t)
-	s := w.server("a")
-	s.Finalizers = []string{"example.com/keep"}
+	s := w.deleted("a", "example.com/keep")
+	w.delete(named(s, &corev1.Service{}))
+	w.pass(s)
+	w.wantWrites("DELETE ingresses/a")
+	w.forgets(named(s, &networkingv1.Ingress{}))
+	w.pass(s)
+	w.wantWrites()
+}
+
+func TestOrphanedChildrenKeepServing(t *testing.T) {
+	w := newWorld(t)
+	s := w.deleted("a", metav1.FinalizerOrphanDependents)
+	w.pass(s)
+	w.wantWrites()
+}
+
+// deleted returns a server that is being deleted, and that a finalizer keeps
+// until the test ends.
+func (w *world) deleted(name, finalizer string) *v1alpha1.SecuredMCPServer {
+	w.t.Helper()
+	s := w.server(name)
+	s.Finalizers = []string{finalizer}
 	w.create(s)
 	w.settle(s)
-	if err := w.person.Delete(t.Context(), s); err != nil {
-		t.Fatal(err)
+	if err := w.person.Delete(w.t.Context(), s); err != nil {
+		w.t.Fatal(err)
 	}
 	w.read(s)
 	w.seen(s)
 	w.writes.take()
-	w.delete(named(s, &corev1.Service{}))
-	if _, err := w.reconciler.Reconcile(t.Context(), reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s)}); err != nil {
-		t.Error(err)
-	}
-	w.wantWrites()
-
-	w.read(s)
-	s.Finalizers = nil
-	if err := w.person.Update(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
+	w.t.Cleanup(func() {
+		release := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))
+		if err := w.person.Patch(context.WithoutCancel(w.t.Context()), s, release); err != nil {
+			w.t.Error(err)
+		}
+	})
+	return s
 }

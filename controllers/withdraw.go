@@ -5,8 +5,10 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -68,8 +70,12 @@ func (r *Reconciler) routes(ctx context.Context, server *v1alpha1.SecuredMCPServ
 }
 
 // endRoutes removes the routes of a server that is being deleted. Others may keep
-// the object for long, by a finalizer, and its children with it.
+// the object for long, by a finalizer, and its children with it. Whoever deletes it
+// with --cascade=orphan wants to keep what serves.
 func (r *Reconciler) endRoutes(ctx context.Context, server *v1alpha1.SecuredMCPServer) error {
+	if slices.Contains(server.Finalizers, metav1.FinalizerOrphanDependents) {
+		return nil
+	}
 	routes, err := r.routes(ctx, server)
 	if err != nil {
 		return err

@@ -117,6 +117,12 @@ func (w *world) delete(o client.Object) {
 	if err := w.person.Delete(w.t.Context(), o, client.GracePeriodSeconds(0)); err != nil {
 		w.t.Fatal(err)
 	}
+	w.forgets(o)
+}
+
+// forgets waits until the operator's cache has o no more.
+func (w *world) forgets(o client.Object) {
+	w.t.Helper()
 	w.eventually("the cache forgets "+o.GetName(), func() bool {
 		return apierrors.IsNotFound(w.cached.Get(w.t.Context(), client.ObjectKeyFromObject(o), o))
 	})
