@@ -359,6 +359,37 @@ func TestAProofIsUsedOnce(t *testing.T) {
 	}
 }
 
+func TestARequestBeyondTheRateLeavesItsProofUnused(t *testing.T) {
+	f := startWith(t, func(c *config.RuntimeConfig) {
+		c.Tokens.DPoP = config.DPoPRequired
+		c.RateLimit = &config.RateLimit{Requests: 2, PeriodSeconds: 3600}
+	})
+	h := newHolder(t, jwa.ES256)
+	token := h.token(f)
+	use := func(proof string) int { return f.Do(withProofs(runtimetest.Request{}, token, proof)).Status }
+	first, second, refused := h.proof(token, nil), h.proof(token, nil), h.proof(token, nil)
+	if got := use(first); got != http.StatusOK {
+		t.Fatalf("the first request: status %d, want 200", got)
+	}
+	for range 3 {
+		if got := use(first); got != http.StatusUnauthorized {
+			t.Errorf("a replay: status %d, want 401", got)
+		}
+	}
+	if got := use(second); got != http.StatusOK {
+		t.Errorf("the second request: status %d, want 200: who replays a proof must not spend the limit of its owner", got)
+	}
+	if got := use(refused); got != http.StatusTooManyRequests {
+		t.Fatalf("beyond the limit: status %d, want 429", got)
+	}
+	c := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	c.Tokens.DPoP = config.DPoPRequired
+	f.Replace(c)
+	if once, twice := use(refused), use(refused); once != http.StatusOK || twice != http.StatusUnauthorized {
+		t.Errorf("the proof of the request that was beyond the limit: status %d, then %d; want 200, then 401", once, twice)
+	}
+}
+
 func jti(t *testing.T, proof string) string {
 	t.Helper()
 	raw, err := base64.RawURLEncoding.DecodeString(strings.Split(proof, ".")[1])

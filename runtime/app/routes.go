@@ -47,6 +47,7 @@ func routes(p parts) http.Handler {
 		httpmw.Trace(p.tracer, p.endpoint()),
 		httpmw.RequireDoor(p.policy, p.responder),
 		httpmw.LimitRate(p.limiter, p.responder),
+		httpmw.UseProof(p.policy, p.responder),
 		httpmw.LimitDepth(p.responder),
 		httpmw.LimitBatch(p.limiter, p.responder),
 		httpmw.DropCredentials,

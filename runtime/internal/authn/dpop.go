@@ -2,8 +2,6 @@ package authn
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -59,23 +57,22 @@ func (d *DPoP) Credentials(r *http.Request) (Credentials, error) {
 }
 
 // Check judges how the token of p was presented: a bound one with a proof, on
-// each request anew, and no other by the DPoP scheme (RFC 9449 section 7.1). It
-// returns the nonce to hand out where a newer one is due, "" otherwise. Its
-// errors are *Error.
-func (d *DPoP) Check(r *http.Request, c Credentials, p *Principal) (nextNonce string, _ error) {
+// each request anew, and no other by the DPoP scheme (RFC 9449 section 7.1). The
+// proof, nil with a bearer token, is then to be used up. Its errors are *Error.
+func (d *DPoP) Check(r *http.Request, c Credentials, p *Principal) (*FreshProof, error) {
 	switch {
 	case p.Key == nil && !c.DPoP:
-		return "", nil
+		return nil, nil
 	case p.Key == nil:
-		return "", refuse(NotBound, "the DPoP scheme with a token that has no cnf.jkt")
+		return nil, refuse(NotBound, "the DPoP scheme with a token that has no cnf.jkt")
 	case d == nil || !c.DPoP:
-		return "", refuse(SenderBound, "cnf binds the token to a key; bearer use is refused")
+		return nil, refuse(SenderBound, "cnf binds the token to a key; bearer use is refused")
 	}
-	next, err := d.checkProof(r, c.Token, p.Key)
+	proof, err := d.checkProof(r, c.Token, p)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return next, nil
+	return proof, nil
 }
 
 // Nonce returns the nonce to hand out with a refusal, "" where none is needed.
@@ -89,41 +86,45 @@ func (d *DPoP) Nonce(ctx context.Context) string {
 // checkProof follows RFC 9449 section 4.3. The key is compared before it is
 // used: only who brings a token that is bound to it can make us verify a
 // signature.
-func (d *DPoP) checkProof(r *http.Request, token string, bound *Thumbprint) (string, *Error) {
+func (d *DPoP) checkProof(r *http.Request, token string, caller *Principal) (*FreshProof, *Error) {
 	values := r.Header["Dpop"]
 	if len(values) != 1 {
-		return "", refuse(BadProof, "%d DPoP headers; want one", len(values))
+		return nil, refuse(BadProof, "%d DPoP headers; want one", len(values))
 	}
 	p, err := parseProof(values[0])
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	if p.thumbprint != *bound {
-		return "", refuse(WrongKey, "the proof is by another key than the token is bound to")
+	if p.thumbprint != *caller.Key {
+		return nil, refuse(WrongKey, "the proof is by another key than the token is bound to")
 	}
 	if !verifiesAny(p.compact, []*key{p.key}) {
-		return "", refuse(BadProof, "the signature is not by jwk")
+		return nil, refuse(BadProof, "the signature is not by jwk")
 	}
 	c, err := parseClaims(p.payload)
 	if err != nil {
-		return "", refuse(BadProof, "%s", err.Detail)
+		return nil, refuse(BadProof, "%s", err.Detail)
 	}
-	return d.checkClaims(r, c, token, p.thumbprint)
+	return d.checkClaims(r, c, token, caller)
 }
 
-// checkClaims remembers a proof last: one that is refused has not been used.
-func (d *DPoP) checkClaims(r *http.Request, c claims, token string, key Thumbprint) (string, *Error) {
+func (d *DPoP) checkClaims(r *http.Request, c claims, token string, caller *Principal) (*FreshProof, *Error) {
 	if err := c.checkRequest(r.Method, d.uri, token); err != nil {
-		return "", err
+		return nil, err
 	}
 	if err := c.checkIssued(time.Now(), d.cfg.ClockSkew); err != nil {
-		return "", err
+		return nil, err
 	}
 	next, err := d.checkNonce(r.Context(), c)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	return next, d.checkFirst(r.Context(), c, key)
+	fresh, err := newFreshProof(c, caller, d.cfg.Once)
+	if err != nil {
+		return nil, err
+	}
+	fresh.NextNonce = next
+	return fresh, nil
 }
 
 func (d *DPoP) checkNonce(ctx context.Context, c claims) (string, *Error) {
@@ -139,23 +140,4 @@ func (d *DPoP) checkNonce(ctx context.Context, c claims) (string, *Error) {
 		return "", refuse(NonceNeeded, "the proof has no nonce of ours that is still good")
 	}
 	return next, nil
-}
-
-func (d *DPoP) checkFirst(ctx context.Context, c claims, key Thumbprint) *Error {
-	jti, ok := stringMember(c, "jti")
-	if !ok || jti == "" || len(jti) > maxJTIBytes {
-		return refuse(BadProof, "jti is not a string of 1 to %d bytes", maxJTIBytes)
-	}
-	sum := sha256.Sum256(append(key[:], jti...))
-	err := d.cfg.Once.Use(ctx, replay.ID(key[:len(replay.ID{})]), replay.ID(sum[:len(replay.ID{})]))
-	var full *replay.FullError
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, replay.ErrUsed):
-		return refuse(ProofReplayed, "a proof with this jti was used before")
-	case errors.As(err, &full):
-		return &Error{Reason: ReplayMemoryFull, Detail: err.Error(), RetryAfter: full.RetryAfter}
-	}
-	return refuse(Unavailable, "it is not known whether the proof was used before: %v", err)
 }

@@ -190,6 +190,8 @@ type answers struct{ error }
 
 func (a answers) Use(context.Context, replay.ID, replay.ID) error { return a.error }
 
+func (answers) Used(replay.ID) bool { return false }
+
 func TestAProofThatCannotBeRememberedIsNotAccepted(t *testing.T) {
 	k := newKey(t, jwa.ES256)
 	for name, tc := range map[string]struct {
@@ -200,8 +202,12 @@ func TestAProofThatCannotBeRememberedIsNotAccepted(t *testing.T) {
 		"given up": {context.Canceled, Error{Reason: Unavailable}},
 		"used":     {replay.ErrUsed, Error{Reason: ProofReplayed}},
 	} {
-		_, err := newDPoP(t, config.DPoPOptional, answers{tc.err}).Check(
+		proof, err := newDPoP(t, config.DPoPOptional, answers{tc.err}).Check(
 			request(makeProof(t, k, "t", nil)), Credentials{Token: "t", DPoP: true}, principal(t, k.Thumbprint()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = proof.Use(t.Context())
 		var got *Error
 		if !errors.As(err, &got) || got.Reason != tc.want.Reason || got.RetryAfter != tc.want.RetryAfter {
 			t.Errorf("%s: %v, want %v", name, err, tc.want)
@@ -257,7 +263,7 @@ func FuzzDPoPProof(f *testing.F) {
 		}
 		verifiesAny(p.compact, []*key{p.key})
 		if c, err := parseClaims(p.payload); err == nil {
-			if _, err := d.checkClaims(request(), c, "token", p.thumbprint); err == nil && string(c["ath"]) == "" {
+			if _, err := d.checkClaims(request(), c, "token", caller); err == nil && string(c["ath"]) == "" {
 				t.Fatalf("accepted claims %q", p.payload)
 			}
 		}
@@ -279,7 +285,11 @@ func BenchmarkProof(b *testing.B) {
 				if time.Since(made) > proofLifetime/2 {
 					made, r = time.Now(), request(makeProof(b, k, token, nil))
 				}
-				if _, err := d.Check(r, credentials, caller); err != nil {
+				used, err := d.Check(r, credentials, caller)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if err := used.Use(b.Context()); err != nil {
 					b.Fatal(err)
 				}
 			}

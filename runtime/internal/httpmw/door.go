@@ -32,15 +32,38 @@ func Authenticate(v authn.Authenticator, dpop *authn.DPoP, p *policy.Policy, r *
 				r.RefuseStranger(w, req, authRefusal(err, credentials, door))
 				return
 			}
-			nonce, err := dpop.Check(req, credentials, principal)
+			proof, err := dpop.Check(req, credentials, principal)
 			if err != nil {
 				r.Refuse(w, req, authRefusal(err, credentials, door))
 				return
 			}
-			if nonce != "" {
-				w.Header().Set("DPoP-Nonce", nonce)
+			ctx := authn.WithPrincipal(req.Context(), principal)
+			if proof != nil {
+				ctx = authn.WithFreshProof(ctx, proof)
+				if proof.NextNonce != "" {
+					w.Header().Set("DPoP-Nonce", proof.NextNonce)
+				}
 			}
-			next.ServeHTTP(w, req.WithContext(authn.WithPrincipal(req.Context(), principal)))
+			next.ServeHTTP(w, req.WithContext(ctx))
+		})
+	}
+}
+
+// UseProof uses up the DPoP proof of a request, which has to be its first use. It
+// comes after LimitRate, so that requests beyond the limit leave nothing behind,
+// and before the body is read: a caller may take longer over that than a proof
+// is remembered.
+func UseProof(p *policy.Policy, r *Responder) func(http.Handler) http.Handler {
+	door := p.Scopes.Names(p.Door.Scopes)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if proof := authn.FreshProofFrom(req.Context()); proof != nil {
+				if err := proof.Use(req.Context()); err != nil {
+					r.Refuse(w, req, authRefusal(err, authn.Credentials{DPoP: true}, door))
+					return
+				}
+			}
+			next.ServeHTTP(w, req)
 		})
 	}
 }

@@ -31,6 +31,9 @@ type Once interface {
 	// Use returns nil the first time, then ErrUsed, and a *FullError where it
 	// cannot remember.
 	Use(ctx context.Context, owner, id ID) error
+	// Used tells whether the ID is known to be used, without using it. It may
+	// know less than Use.
+	Used(id ID) bool
 }
 
 const (
@@ -95,6 +98,14 @@ func (m *Memory) Use(_ context.Context, owner, id ID) error {
 	m.current.used[id] = struct{}{}
 	m.current.byOwner[counter]++
 	return nil
+}
+
+// Used implements Once.
+func (m *Memory) Used(id ID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.rotate(time.Now())
+	return m.knows(id)
 }
 
 func (m *Memory) knows(id ID) bool {

@@ -50,3 +50,6 @@ func (s *Shared) Use(ctx context.Context, owner, id ID) error {
 	}
 	return nil // an outage is reported by the breaker; this replica remembers
 }
+
+// Used implements Once. It knows what was used at this replica.
+func (s *Shared) Used(id ID) bool { return s.local.Used(id) }
