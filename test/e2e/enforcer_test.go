@@ -17,35 +17,36 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	k8slabels "k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// dials numbers the pods of dialFrom.
+// dials numbers the pods that dial.
 var dials atomic.Int32
 
-// enforceNetworkPolicies does for one namespace what a network plugin does for
-// all: the one of the local cluster enforces nothing. It knows as much of
-// NetworkPolicies as the operator uses.
-func enforceNetworkPolicies(t *testing.T, namespace string) {
+// enforcer does for one namespace what a network plugin does for all: the one of
+// the local cluster enforces nothing. It knows as much of NetworkPolicies as the
+// operator uses.
+type enforcer struct {
+	namespace, table, rules string
+
+	mu sync.Mutex
+	// known are the pods that the rules in force were made with.
+	known map[types.UID]bool
+}
+
+// enforceNetworkPolicies enforces those of the namespace until the test ends.
+func enforceNetworkPolicies(t *testing.T, namespace string) *enforcer {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	table := "policies_" + strings.ReplaceAll(namespace, "-", "_")
-	var applied string
-	enforce := func() error {
-		rules, err := policyRules(ctx, namespace)
-		if err != nil || rules == applied {
-			return err
-		}
-		applied = rules
-		return nft(ctx, tables(table, rules))
-	}
-	if err := enforce(); err != nil {
+	e := &enforcer{namespace: namespace, table: "policies_" + strings.ReplaceAll(namespace, "-", "_")}
+	if err := e.enforce(ctx); err != nil {
 		t.Fatalf("enforcing NetworkPolicies: %v", err)
 	}
 	var following sync.WaitGroup
 	following.Go(func() {
 		for ctx.Err() == nil {
-			if err := enforce(); err != nil && ctx.Err() == nil {
+			if err := e.enforce(ctx); err != nil && ctx.Err() == nil {
 				t.Errorf("enforcing NetworkPolicies: %v", err)
 				return
 			}
@@ -58,10 +59,42 @@ func enforceNetworkPolicies(t *testing.T, namespace string) {
 	t.Cleanup(func() {
 		cancel()
 		following.Wait()
-		if err := nft(context.Background(), fmt.Sprintf("delete table bridge %[1]s\ndelete table ip %[1]s\n", table)); err != nil {
+		if err := nft(context.Background(), fmt.Sprintf("delete table bridge %[1]s\ndelete table ip %[1]s\n", e.table)); err != nil {
 			t.Errorf("removing rules: %v", err)
 		}
 	})
+	return e
+}
+
+func (e *enforcer) enforce(ctx context.Context) error {
+	w, err := look(ctx)
+	if err != nil {
+		return err
+	}
+	rules, err := w.policyRules(ctx, e.namespace)
+	if err != nil {
+		return err
+	}
+	if rules != e.rules {
+		if err := nft(ctx, tables(e.table, rules)); err != nil {
+			return err
+		}
+		e.rules = rules
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.known = map[types.UID]bool{}
+	for i := range w.all {
+		e.known[w.all[i].UID] = w.all[i].Status.PodIP != ""
+	}
+	return nil
+}
+
+// knows tells whether the rules in force are those for a world with the pod.
+func (e *enforcer) knows(pod *corev1.Pod) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.known[pod.UID]
 }
 
 // tables replaces the rules: pods of one node meet at its bridge, and whoever
@@ -86,11 +119,7 @@ func nft(ctx context.Context, script string) error {
 // opening matches the first packet of a connection.
 const opening = "tcp flags & (syn | ack) == syn"
 
-func policyRules(ctx context.Context, namespace string) (string, error) {
-	w, err := look(ctx)
-	if err != nil {
-		return "", err
-	}
+func (w *crowd) policyRules(ctx context.Context, namespace string) (string, error) {
 	var policies networkingv1.NetworkPolicyList
 	if err := env.cluster.List(ctx, &policies, ctrlclient.InNamespace(namespace)); err != nil {
 		return "", err

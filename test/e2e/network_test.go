@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -24,7 +25,7 @@ func TestOnlyThoseGetInWhomThePolicyNames(t *testing.T) {
 	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) {
 		spec.Exposure.From = []v1alpha1.Peer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"client": "yes"}}}}
 	})
-	enforceNetworkPolicies(t, s.namespace)
+	enforcer := enforceNetworkPolicies(t, s.namespace)
 
 	pod := s.pod()
 	public, admin := pod.Status.PodIP+":8080", pod.Status.PodIP+":9090"
@@ -48,7 +49,7 @@ func TestOnlyThoseGetInWhomThePolicyNames(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wantDial(t, test.namespace, test.labels, test.address, test.want)
+			enforcer.wantDial(t, test.namespace, test.labels, test.address, test.want)
 		})
 	}
 }
@@ -58,17 +59,37 @@ func TestThePublicPortIsOpenToAllUnlessThePolicySaysWhose(t *testing.T) {
 	t.Parallel()
 	s := newServer(t).start()
 	stranger := newNamespace(t)
-	enforceNetworkPolicies(t, s.namespace)
+	enforcer := enforceNetworkPolicies(t, s.namespace)
 	pod := s.pod()
 	for _, from := range []string{s.namespace, stranger} {
-		wantDial(t, from, nil, pod.Status.PodIP+":8080", "open")
-		wantDial(t, from, nil, pod.Status.PodIP+":9090", "closed")
+		enforcer.wantDial(t, from, nil, pod.Status.PodIP+":8080", "open")
+		enforcer.wantDial(t, from, nil, pod.Status.PodIP+":9090", "closed")
 	}
 }
 
-func wantDial(t *testing.T, namespace string, labels map[string]string, address, want string) {
+// wantDial states whether a connection is open or closed to a pod that the
+// policies have been enforced for.
+func (e *enforcer) wantDial(t *testing.T, namespace string, labels map[string]string, address, want string) {
 	t.Helper()
-	if got := dialFrom(t, namespace, labels, address); got != want {
+	job := cluster.Job{Namespace: namespace, Name: fmt.Sprintf("dial-%d", dials.Add(1)), Image: env.billingImage, Labels: labels, Limit: waitLimit}
+	pod, err := env.cluster.StartPod(t.Context(), job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := env.cluster.RemovePod(t.Context(), pod); err != nil {
+			t.Error(err)
+		}
+	}()
+	known := func(context.Context) (bool, string, error) { return e.knows(pod), "", nil }
+	if err := wait(t.Context(), "the rules to know pod "+pod.Name, known); err != nil {
+		t.Fatal(err)
+	}
+	out, err := env.cluster.Kubectl(t.Context(), "exec", "-n", namespace, pod.Name, "--", "/billing", "--dial", address)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if got := strings.TrimSpace(out); got != want {
 		t.Errorf("%s from %s is %s, want %s", address, namespace, got, want)
 	}
 }
@@ -79,7 +100,7 @@ func TestDeclaredEgressIsAllThereIs(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Workload.Egress = v1alpha1.EgressDeclared })
-	enforceNetworkPolicies(t, s.namespace)
+	enforcer := enforceNetworkPolicies(t, s.namespace)
 	s.start()
 	if answer := s.call(s.token(readScope), lookupTool, "INV-2041"); answer.Status != http.StatusOK {
 		t.Errorf("status %d, want 200: issuer and upstream are declared", answer.Status)
@@ -90,12 +111,8 @@ func TestDeclaredEgressIsAllThereIs(t *testing.T) {
 	// A pod with the labels of the server's pods is under the same policy.
 	labels := s.pod().Labels
 	delete(labels, appsv1.DefaultDeploymentUniqueLabelKey) // or the ReplicaSet would adopt it
-	if got := dialFrom(t, s.namespace, labels, target); got != "closed" {
-		t.Errorf("a server that is not declared is %s, want closed", got)
-	}
-	if got := dialFrom(t, other.namespace, nil, target); got != "open" {
-		t.Errorf("the same server is %s from elsewhere, want open: the test proves nothing", got)
-	}
+	enforcer.wantDial(t, s.namespace, labels, target, "closed")
+	enforcer.wantDial(t, other.namespace, nil, target, "open") // or closed would prove nothing
 }
 
 // pod is one of the server's.
@@ -106,17 +123,4 @@ func (s *server) pod() *corev1.Pod {
 		s.t.Fatalf("%d pods, %v", len(pods), err)
 	}
 	return &pods[0]
-}
-
-// dialFrom runs a pod that says whether an address is open or closed to it.
-func dialFrom(t *testing.T, namespace string, labels map[string]string, address string) string {
-	t.Helper()
-	out, err := env.cluster.RunPod(t.Context(), cluster.Job{
-		Namespace: namespace, Name: fmt.Sprintf("dial-%d", dials.Add(1)), Image: env.billingImage, Labels: labels,
-		Args: []string{"--dial", address}, Limit: waitLimit,
-	})
-	if err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	return strings.TrimSpace(out)
 }

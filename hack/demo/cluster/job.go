@@ -24,19 +24,38 @@ type Job struct {
 // error, and what it printed is returned all the same.
 func (c *Cluster) RunPod(ctx context.Context, job Job) (string, error) {
 	pod := job.pod()
-	if err := c.remove(ctx, pod); err != nil {
+	if err := c.RemovePod(ctx, pod); err != nil {
 		return "", err
 	}
 	if err := c.Create(ctx, pod); err != nil {
 		return "", err
 	}
-	defer func() { _ = c.remove(context.WithoutCancel(ctx), job.pod()) }() // one left over stops nobody
+	defer func() { _ = c.RemovePod(context.WithoutCancel(ctx), job.pod()) }() // one left over stops nobody
 	err := c.awaitEnd(ctx, pod, job.Limit)
 	out, logErr := c.Clientset.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(ctx)
 	if err == nil {
 		err = logErr
 	}
 	return string(out), err
+}
+
+// StartPod starts the job, which is not to end by itself, and waits until it runs
+// and has an address. RemovePod ends it.
+func (c *Cluster) StartPod(ctx context.Context, job Job) (*corev1.Pod, error) {
+	pod := job.pod()
+	if err := c.Create(ctx, pod); err != nil {
+		return nil, err
+	}
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, job.Limit, true, func(ctx context.Context) (bool, error) {
+		if err := c.Get(ctx, client.ObjectKeyFromObject(pod), pod); err != nil {
+			return false, err
+		}
+		return pod.Status.Phase == corev1.PodRunning && pod.Status.PodIP != "", nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("starting pod %s/%s: %w: %s", pod.Namespace, pod.Name, err, Trouble(pod))
+	}
+	return pod, nil
 }
 
 func (j Job) pod() *corev1.Pod {
@@ -75,8 +94,8 @@ func (c *Cluster) awaitEnd(ctx context.Context, pod *corev1.Pod, limit time.Dura
 	return nil
 }
 
-// remove deletes the pod and waits until its name is free.
-func (c *Cluster) remove(ctx context.Context, pod *corev1.Pod) error {
+// RemovePod deletes the pod and waits until its name is free.
+func (c *Cluster) RemovePod(ctx context.Context, pod *corev1.Pod) error {
 	if err := c.Delete(ctx, pod.DeepCopy(), client.GracePeriodSeconds(0)); err != nil {
 		return client.IgnoreNotFound(err)
 	}
