@@ -11,6 +11,7 @@ import (
 
 	v1alpha1ac "github.com/securedmcp/operator/api/applyconfiguration/api/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/test/servertest"
 )
 
 // newTypedClient is a client for SecuredMCPServers alone.
@@ -60,18 +61,17 @@ func Example() {
 
 func TestTheExampleLeavesTheRestToItsOwners(t *testing.T) {
 	c := newClient(t)
-	o := parse(t, valid)
+	o := parse(t, servertest.Everything)
 	o.SetName("example")
-	o.resource("https://example.example.com/x")
-	if err := c.Create(t.Context(), o.Unstructured, client.FieldOwner("app-team")); err != nil {
+	if err := c.Create(t.Context(), o, client.FieldOwner("app-team")); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = c.Delete(context.Background(), o.Unstructured) })
+	t.Cleanup(func() { _ = c.Delete(context.Background(), o) })
 	if err := requireScope(t.Context(), c, o.GetNamespace(), o.GetName(), "staff"); err != nil {
 		t.Fatal(err)
 	}
 	got := new(v1alpha1.SecuredMCPServer)
-	if err := c.Get(t.Context(), client.ObjectKeyFromObject(o.Unstructured), got); err != nil {
+	if err := c.Get(t.Context(), client.ObjectKeyFromObject(o), got); err != nil {
 		t.Fatal(err)
 	}
 	if len(got.Spec.Scopes) != 3 || len(got.Spec.RequiredScopes) != 2 || len(got.Spec.Tools) != 2 {

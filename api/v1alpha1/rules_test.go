@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/securedmcp/operator/config/crd"
+	"github.com/securedmcp/operator/test/servertest"
 )
 
 // rule is a CEL rule of the CustomResourceDefinition: the path of the field that
@@ -32,8 +33,8 @@ func TestEveryRuleHasACaseThatBreaksIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	var said []string
-	for _, refusal := range refusals() {
-		said = append(said, index.ReplaceAllString(strings.Trim(refusal.want, "[]"), ""))
+	for _, refusal := range servertest.Refused() {
+		said = append(said, index.ReplaceAllString(strings.Trim(refusal.Want, "[]"), ""))
 	}
 	rules := rulesOf(definition.Spec.Versions[0].Schema.OpenAPIV3Schema, "")
 	if len(rules) < 60 {

@@ -82,7 +82,7 @@ func validateURIs(c *RuntimeConfig, errs *FieldErrors) {
 	if err := checkURI(c.Issuer); err != nil {
 		errs.add("issuer", "%v", err)
 	}
-	if c.Audience == "" {
+	if c.Audience == "" && c.Resource != "" { // which it is unless somebody says otherwise
 		errs.add("audience", "is required")
 	}
 }

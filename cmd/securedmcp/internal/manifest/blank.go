@@ -14,6 +14,7 @@ var zeroes = map[string]any{
 	"int64":   int64(0),
 	"integer": int64(0),
 	"string":  "",
+	dateTime:  "1970-01-01T00:00:00Z",
 }
 
 // blankWrongTypes puts a zero where the object has a value of the wrong type, so

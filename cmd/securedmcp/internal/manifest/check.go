@@ -67,20 +67,57 @@ func check(ctx context.Context, d *document, schema *crdSchema, o Options) (*v1a
 	if !blankWrongTypes(d.object, invalid) {
 		return nil, r.problems
 	}
-	server := &v1alpha1.SecuredMCPServer{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(d.object, server); err != nil {
+	server, err := decode(d.object, o.Namespace)
+	if err != nil {
 		if len(r.problems) == 0 { // else the schema has said why, and where
 			r.add("", err.Error())
 		}
 		return nil, r.problems
 	}
-	server.Namespace = cmp.Or(server.Namespace, o.Namespace)
 	r.addAll(fieldErrors(validateMetadata(server)))
-	rendered := renderErrors(server)
 	nameObject(d.object)
-	r.addAll(withoutVague(fieldErrors(schema.evaluate(ctx, d.object)), rendered))
+	rules, rendered := schema.understand(ctx, d.object, invalid)
+	r.addAll(rules)
 	r.addAll(rendered)
 	return server, r.problems
+}
+
+func decode(object map[string]any, namespace string) (*v1alpha1.SecuredMCPServer, error) {
+	server := &v1alpha1.SecuredMCPServer{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object, server); err != nil {
+		return nil, err
+	}
+	server.Namespace = cmp.Or(server.Namespace, namespace)
+	return server, nil
+}
+
+// understand returns what the CEL rules and the renderer say of the object. Where
+// a value is none of those that are supported, they would speak of its
+// neighbours, too: what counts is what they say whichever of them stands there.
+func (s *crdSchema) understand(ctx context.Context, object map[string]any, invalid field.ErrorList) (rules, rendered config.FieldErrors) {
+	rules, rendered = s.understandOne(ctx, object)
+	for _, e := range invalid {
+		if e.Type != field.ErrorTypeNotSupported {
+			continue
+		}
+		for _, value := range supported(e) {
+			if len(rules)+len(rendered) == 0 || !set(object, e.Field, value) {
+				break
+			}
+			moreRules, moreRendered := s.understandOne(ctx, object)
+			rules, rendered = common(rules, moreRules), common(rendered, moreRendered)
+		}
+	}
+	return rules, rendered
+}
+
+func (s *crdSchema) understandOne(ctx context.Context, object map[string]any) (rules, rendered config.FieldErrors) {
+	rendered = renderErrors(object)
+	return withoutVague(fieldErrors(s.evaluate(ctx, object)), rendered), rendered
+}
+
+func common(a, b config.FieldErrors) config.FieldErrors {
+	return slices.DeleteFunc(a, func(e config.FieldError) bool { return !slices.Contains(b, e) })
 }
 
 // withoutVague leaves out what the rules say of a whole list, where it is known
@@ -130,8 +167,12 @@ func validateMetadata(server *v1alpha1.SecuredMCPServer) field.ErrorList {
 	return apivalidation.ValidateObjectMeta(meta, true, apivalidation.NameIsDNSSubdomain, field.NewPath("metadata"))
 }
 
-func renderErrors(server *v1alpha1.SecuredMCPServer) config.FieldErrors {
-	_, err := render.RuntimeConfig(server)
+func renderErrors(object map[string]any) config.FieldErrors {
+	server, err := decode(object, "")
+	if err != nil {
+		return nil // it has been reported
+	}
+	_, err = render.RuntimeConfig(server)
 	if fields, ok := errors.AsType[config.FieldErrors](err); ok {
 		return fields
 	}

@@ -3,6 +3,8 @@ package manifest
 import (
 	"cmp"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -18,9 +20,18 @@ func fieldErrors(errs field.ErrorList) config.FieldErrors {
 		if e.Field == "<nil>" && e.Type == field.ErrorTypeTypeInvalid {
 			continue // a second report of what has a field elsewhere in errs
 		}
+		if e.Type == field.ErrorTypeNotSupported && hasWrongType(errs, e.Field) {
+			continue // what is no string is none of the strings that are supported
+		}
 		out = append(out, rooted(e))
 	}
 	return out
+}
+
+func hasWrongType(errs field.ErrorList, path string) bool {
+	return slices.ContainsFunc(errs, func(e *field.Error) bool {
+		return e.Type == field.ErrorTypeTypeInvalid && e.Field == path
+	})
 }
 
 // rooted moves an error of the whole object to the field that its message begins
@@ -45,8 +56,13 @@ func describe(e *field.Error) string {
 		return strings.TrimSpace(quote(e.BadValue) + " appears twice")
 	case field.ErrorTypeNotSupported:
 		return fmt.Sprintf("%s is not supported; %s", quote(e.BadValue), e.Detail)
+	case field.ErrorTypeTooLong:
+		return e.Detail // what is too long to store is too long to read
 	case field.ErrorTypeTypeInvalid:
 		got, want := typesOf(e)
+		if want == dateTime {
+			return fmt.Sprintf("%q: want a date and a time, for example 2026-01-02T03:04:05Z", got)
+		}
 		return fmt.Sprintf("is %s; want %s", withArticle(got), withArticle(want))
 	default:
 		return withValue(e)
@@ -71,12 +87,26 @@ func withValue(e *field.Error) string {
 	return cmp.Or(detail, e.ErrorBody())
 }
 
+// quoted finds the values in `supported values: "a", "b"`.
+var quoted = regexp.MustCompile(`"([^"]+)"`)
+
+func supported(e *field.Error) []string {
+	var values []string
+	for _, m := range quoted.FindAllStringSubmatch(e.Detail, -1) {
+		values = append(values, m[1])
+	}
+	return values
+}
+
 // typesOf takes `... must be of type array: "string"` apart.
 func typesOf(e *field.Error) (got, want string) {
 	_, types, _ := strings.Cut(e.Detail, "must be of type ")
 	want, got, _ = strings.Cut(types, ":")
 	return strings.Trim(strings.TrimSpace(got), `"`), want
 }
+
+// dateTime is what the validation calls a string of that format.
+const dateTime = "date-time"
 
 // typeNames are the words that YAML uses, for those of the validation.
 var typeNames = map[string]string{

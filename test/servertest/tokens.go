@@ -1,4 +1,4 @@
-package v1alpha1_test
+package servertest
 
 // opaque makes o a server for opaque tokens, with what it needs for that.
 func (o object) opaque() {

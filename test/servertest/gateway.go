@@ -1,4 +1,4 @@
-package v1alpha1_test
+package servertest
 
 // gatewaySpoiled asks for an HTTPRoute with these parents in place of an Ingress.
 func gatewaySpoiled(want string, refs ...any) spoiled {

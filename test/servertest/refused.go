@@ -1,88 +1,41 @@
-package v1alpha1_test
+package servertest
 
 import (
-	"fmt"
 	"maps"
 	"strings"
-	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/yaml"
-
-	"github.com/securedmcp/operator/api/v1alpha1"
-	"github.com/securedmcp/operator/test/kubetest"
 )
 
-// valid is a server with one of everything; each case spoils a copy of it.
-const valid = `
-apiVersion: securedmcp.dev/v1alpha1
-kind: SecuredMCPServer
-metadata: {name: billing-tools, namespace: default}
-spec:
-  title: Billing Tools
-  resource: https://mcp.example.com/billing
-  issuer: https://auth.example.com
-  scopes:
-    - {name: invoices:read, description: Look invoices up}
-    - {name: invoices:write, implies: [invoices:read], grantedBy: "'billing-admins' in claims.groups"}
-  requiredScopes: [invoices:read]
-  tokens:
-    type: JWT
-    jwksURI: https://auth.example.com/jwks
-    algorithms: [ES256, RS256]
-    scopeClaims: [scope, scp]
-    clockSkewSeconds: 30
-    staleKeysSeconds: 86400
-    dpop: Optional
-    dpopNonce: Required
-    caBundleRef: {name: issuer-ca}
-  authentication: {acrValues: ["urn:mfa"], maxAgeSeconds: 300}
-  revocation: {issuedBefore: "2026-01-02T03:04:05Z", subjects: [mallory], clients: [evil], tokenIDs: [t-1]}
-  allowedOrigins: ["https://app.example.com"]
-  rateLimit:
-    requests: 600
-    periodSeconds: 60
-    burst: 60
-    redis: {address: "redis.cache.svc:6379", tls: Required, caBundleRef: {name: redis-ca}, passwordRef: {name: redis, key: password}}
-  limits: {requestBytes: 1048576, responseBytes: 4194304, concurrentRequests: 1024}
-  upstreams:
-    - {name: billing-api, timeoutSeconds: 10, http: {url: "http://billing-api.billing.svc:8080"}}
-  tools:
-    - name: lookup_invoice
-      annotations: {readOnlyHint: true}
-      scopes: [invoices:read]
-      authentication: {acrValues: ["urn:mfa"], maxAgeSeconds: 60}
-      inputSchema: {type: object, properties: {invoiceId: {type: string}}, required: [invoiceId]}
-      upstream: billing-api
-      http: {method: GET, path: "/invoices/{invoiceId}"}
-    - name: echo
-      inputSchema: {type: object}
-      upstream: builtin
-  telemetry:
-    tracing: {endpoint: "http://collector.observability.svc:4318", sampleRatio: "0.25", headersRef: {name: collector, key: headers}}
-  exposure:
-    ingress: {className: nginx, annotations: {a.example.com/b: c}, tls: {secretName: mcp-tls}}
-    tls: {secretName: pod-tls, minVersion: TLSv1.3}
-  workload:
-    logLevel: Info
-    replicas: 2
-    resources: {limits: {memory: 128Mi}}
-    image: ghcr.io/securedmcp/runtime:dev
-    imagePullPolicy: IfNotPresent
-`
+// Refusal is a server with a mistake.
+type Refusal struct {
+	Object *unstructured.Unstructured
+	// Want is what the API server says of it, less the name of the object and
+	// the remark that it left rules unchecked.
+	Want string
+}
 
-// spoiled is an object with a mistake, and the words that a person reads.
+// Refused returns a server for every rule of the API, which it breaks, by a
+// sentence about the mistake.
+func Refused() map[string]Refusal {
+	out := map[string]Refusal{}
+	for name, mistake := range mistakes() {
+		o := everything()
+		mistake.spoil(o)
+		out[name] = Refusal{o.Unstructured, mistake.want}
+	}
+	return out
+}
+
+// spoiled is a mistake to be made in a server with one of everything, and the
+// words in which the API server refuses it.
 type spoiled struct {
 	spoil func(o object)
 	want  string
 }
 
-// refusals has a case for every rule of the API, here or in the tables that it
-// refers to.
-func refusals() map[string]spoiled {
+// mistakes are those of this file and of the tables that it names.
+func mistakes() map[string]spoiled {
 	tests := map[string]spoiled{
 		"the name is too long for the Service and the pods": {
 			func(o object) { o.set(strings.Repeat("a", 53), "metadata", "name") },
@@ -414,95 +367,4 @@ func refusals() map[string]spoiled {
 	maps.Copy(tests, spoiledTelemetry)
 	maps.Copy(tests, spoiledGateways)
 	return tests
-}
-
-func TestAPIServerRefusesWhatAnEditCanFix(t *testing.T) {
-	c := newClient(t)
-	for name, test := range refusals() {
-		t.Run(name, func(t *testing.T) {
-			o := parse(t, valid)
-			test.spoil(o)
-			err := c.Create(t.Context(), o.Unstructured, client.DryRunAll)
-			if diff := cmp.Diff(test.want, message(o, err)); diff != "" {
-				t.Errorf("message (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// message returns what is wrong in the words of the API server, without the
-// name of the object and without its remark that CEL rules were not evaluated.
-func message(o object, err error) string {
-	if err == nil {
-		return "(accepted)"
-	}
-	const unchecked = ", <nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation]"
-	msg := strings.TrimPrefix(err.Error(), fmt.Sprintf("SecuredMCPServer.securedmcp.dev %q is invalid: ", o.GetName()))
-	if rest, ok := strings.CutSuffix(msg, unchecked); ok {
-		return strings.TrimPrefix(rest, "[")
-	}
-	return msg
-}
-
-func newClient(t *testing.T) client.Client {
-	t.Helper()
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	c, err := client.New(kubetest.Config(t), client.Options{Scheme: scheme})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client.WithFieldValidation(c, "Strict")
-}
-
-// object is a manifest that can be spoiled field by field.
-type object struct{ *unstructured.Unstructured }
-
-func parse(t *testing.T, manifest string) object {
-	t.Helper()
-	o := object{new(unstructured.Unstructured)}
-	if err := yaml.Unmarshal([]byte(manifest), &o.Object); err != nil {
-		t.Fatal(err)
-	}
-	return o
-}
-
-// issuerRef has a cert-manager issuer in place of the Secret.
-func (o object) issuerRef(ref map[string]any) {
-	o.set(map[string]any{"issuerRef": ref}, "spec", "exposure", "ingress", "tls")
-}
-
-func (o object) resource(uri string) { o.set(uri, "spec", "resource") }
-
-func (o object) set(value any, path ...any) {
-	parent := o.at(path[:len(path)-1]...)
-	switch key := path[len(path)-1].(type) {
-	case string:
-		parent.(map[string]any)[key] = value
-	case int:
-		parent.([]any)[key] = value
-	}
-}
-
-func (o object) remove(path ...any) {
-	delete(o.at(path[:len(path)-1]...).(map[string]any), path[len(path)-1].(string))
-}
-
-func (o object) add(value any, path ...any) {
-	o.set(append(o.at(path...).([]any), value), path...)
-}
-
-func (o object) at(path ...any) any {
-	var v any = o.Object
-	for _, p := range path {
-		switch p := p.(type) {
-		case string:
-			v = v.(map[string]any)[p]
-		case int:
-			v = v.([]any)[p]
-		}
-	}
-	return v
 }
