@@ -86,6 +86,8 @@ func TestAWrongCommandLineExitsWithTwo(t *testing.T) {
 		"an upstream nobody declared":    {[]string{"serve", "-f", "testdata/render/billing-tools.yaml", "--upstream", "a=http://b", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, "declared: billing-api"},
 		"a public development issuer":    {[]string{"serve", "-f", "testdata/render/billing-tools.yaml", "--dev-issuer", "192.0.2.1:80"}, "want a loopback address"},
 		"a development issuer for all":   {[]string{"serve", "-f", "testdata/render/billing-tools.yaml", "--dev-issuer", ":9000"}, "want a loopback address"},
+		"a resource that is no URL here": {[]string{"serve", "-f", "testdata/render/billing-tools.yaml", "--resource", "http://mcp.example.com/y", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, `--resource "http://mcp.example.com/y": want https`},
+		"an upstream that is no URL":     {[]string{"serve", "-f", "testdata/render/billing-tools.yaml", "--upstream", "billing-api=nix", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"}, `--upstream billing-api=URL: "nix" is not an absolute http or https URL`},
 		"a flag without its value":       {[]string{"serve", "-f"}, "-f"},
 		"an argument too many for serve": {[]string{"serve", "-f", "x", "y"}, "y"},
 	}
@@ -97,6 +99,27 @@ func TestAWrongCommandLineExitsWithTwo(t *testing.T) {
 				t.Errorf("exit code %d, stdout %q, stderr %q; want 2 and %q", got.Code, got.Stdout, got.Stderr, tc.want)
 			}
 		})
+	}
+}
+
+func TestAWrongCommandLineNamesTheHelpOfItsCommand(t *testing.T) {
+	for command, args := range map[string][]string{
+		"securedmcp":            {"rendr"},
+		"securedmcp render":     {"render", "-f", "x", "extra"},
+		"securedmcp serve":      {"serve", "--nope"},
+		"securedmcp dev-issuer": {"dev-issuer", "--listen", "127.0.0.1:0", "--issuer", "auth"},
+	} {
+		if got := securedmcp(t, "", args...); !strings.HasSuffix(got.Stderr, "\nSee "+command+" --help.\n") {
+			t.Errorf("%v: stderr %q; want it to name the help of %s", args, got.Stderr, command)
+		}
+	}
+}
+
+func TestAToolThatNothingAnswersIsNotServed(t *testing.T) {
+	got := securedmcp(t, "", "serve", "-f", "testdata/serve/builtin.yaml", "--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0")
+	want := "testdata/serve/builtin.yaml:9:17: spec.tools[0].upstream: echo is answered by Go code of the runtime's image"
+	if got.Code != 1 || !strings.HasPrefix(got.Stderr, want) {
+		t.Errorf("exit code %d, stderr %q; want 1 and %q", got.Code, got.Stderr, want)
 	}
 }
 

@@ -11,7 +11,7 @@ func newDevIssuer(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev-issuer",
 		Short: "Run a development authorization server; never for production",
-		Args:  cobra.NoArgs,
+		Args:  noArguments,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return devissuer.Run(cmd.Context(), o) },
 	}
 	flags := cmd.Flags()

@@ -4,6 +4,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -118,6 +119,11 @@ func TestMissingSecretsAreNamed(t *testing.T) {
 			t.Errorf("exit code %d, want 1", got.Code)
 		}
 		return got.Stderr
+	}
+	for line := range strings.Lines(serve()) {
+		if !regexp.MustCompile(`^` + file + `:\d+:\d+: spec\.`).MatchString(line) {
+			t.Errorf("%q does not say where in the file", line)
+		}
 	}
 	want := `spec.tokens.introspection.clientSecretRef: nothing to read Secret "mcp-client" from; put the client secret in DIR/mcp-client/secret and give --secrets-dir DIR`
 	if got := serve(); !strings.Contains(got, want) {

@@ -32,7 +32,7 @@ var errUsage = errors.New("usage")
 func run(ctx context.Context, args []string, s streams) int {
 	root, started := newRoot(s) //nolint:contextcheck // commands get ctx from ExecuteContext
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -42,10 +42,18 @@ func run(ctx context.Context, args []string, s streams) int {
 	}
 	fmt.Fprintln(s.err, "securedmcp:", err)
 	if !*started || isUsage(err) {
-		fmt.Fprintln(s.err, "See securedmcp --help.")
+		fmt.Fprintf(s.err, "See %s --help.\n", cmd.CommandPath())
 		return exitUsage
 	}
 	return exitError
+}
+
+// noArguments takes what cobra would take for the name of a command.
+func noArguments(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%w: %q stands alone; want flags only", errUsage, args[0])
+	}
+	return nil
 }
 
 func isUsage(err error) bool {

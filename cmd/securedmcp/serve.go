@@ -17,7 +17,7 @@ func newServe(s streams) *cobra.Command {
 		Short: "Run a manifest on this machine, following its edits",
 		Example: `  securedmcp serve -f billing-tools.yaml --dev-issuer 127.0.0.1:9000 \
     --upstream billing-api=http://127.0.0.1:8081`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.File == "" {
 				return fmt.Errorf("%w: -f FILE is required", errUsage)

@@ -1,10 +1,15 @@
 package compile
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/google/jsonschema-go/jsonschema"
 )
 
 // types are those that JSON Schema 2020-12 has (section 7.6.1 of the core
@@ -38,4 +43,40 @@ func checkType(value any) error {
 		}
 	}
 	return nil
+}
+
+// misshapen says which keyword is the cause of err, which came of decoding raw:
+// the innermost one that does not decode on its own either.
+func misshapen(raw json.RawMessage, err error) error {
+	var root any
+	if json.Unmarshal(raw, &root) != nil {
+		return err // it is no JSON at all
+	}
+	if _, ok := root.(map[string]any); !ok {
+		return errors.New("want a JSON object")
+	}
+	depth := -1
+	_ = walk(root, position{}, func(schema map[string]any, at position) error {
+		for _, keyword := range slices.Sorted(maps.Keys(schema)) {
+			if problem := decodeAlone(keyword, schema[keyword]); problem != nil && len(at.path) > depth {
+				err, depth = fmt.Errorf("%s of %s: %w", keyword, at, problem), len(at.path)
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// decodeAlone says what is wrong with a keyword without names of Go.
+func decodeAlone(keyword string, value any) error {
+	raw, err := json.Marshal(map[string]any{keyword: value})
+	if err != nil {
+		return err
+	}
+	err = json.Unmarshal(raw, new(jsonschema.Schema))
+	var wrong *json.UnmarshalTypeError
+	if errors.As(err, &wrong) {
+		return fmt.Errorf("is or holds a JSON %s, which is not allowed there", wrong.Value)
+	}
+	return err
 }

@@ -28,7 +28,7 @@ type Schema struct {
 func NewSchema(raw json.RawMessage) (*Schema, error) {
 	root := new(jsonschema.Schema)
 	if err := json.Unmarshal(raw, root); err != nil {
-		return nil, fmt.Errorf("is not a JSON Schema: %w", plainly(err))
+		return nil, fmt.Errorf("is not a JSON Schema: %w", misshapen(raw, err))
 	}
 	if err := checkNames(raw); err != nil {
 		return nil, err
@@ -56,15 +56,6 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 		return nil, err
 	}
 	return &Schema{resolved: resolved, root: root, headers: headers}, nil
-}
-
-// plainly says what a decoder says of a keyword without names of Go.
-func plainly(err error) error {
-	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) || wrong.Field == "" {
-		return err
-	}
-	return fmt.Errorf("%s holds a JSON %s", strings.TrimPrefix(wrong.Field, "."), wrong.Value)
 }
 
 // Properties returns the names of the root properties, sorted.

@@ -52,6 +52,25 @@ func Load(ctx context.Context, src Source, o Options) (*v1alpha1.SecuredMCPServe
 	return server, nil
 }
 
+// Locate returns errors about fields of a server of src, which Load has passed,
+// as Problems: where they were written.
+func Locate(src Source, o Options, errs config.FieldErrors) error {
+	documents, err := parseDocuments(src)
+	if err != nil {
+		return err
+	}
+	d, err := choose(src, documents, o.Name)
+	if err != nil {
+		return err
+	}
+	var problems Problems
+	for _, e := range errs {
+		problems = append(problems, d.problem(e.Path, e.Detail))
+	}
+	problems.sort()
+	return problems
+}
+
 // check goes from the most to the least literal: a later stage speaks up about a
 // field only if no earlier one did. What a person reads is what the API server
 // would say, where it says anything.

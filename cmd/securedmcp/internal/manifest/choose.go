@@ -23,7 +23,7 @@ func choose(src Source, documents []*document, name string) (*document, error) {
 	case 1:
 		return candidates[0], nil
 	case 0:
-		return nil, Problems{{File: src.Name, Detail: "holds no SecuredMCPServer; it holds " + kinds(documents)}}
+		return nil, Problems{noServer(src, documents)}
 	default:
 		return nil, Problems{{File: src.Name, Detail: "holds several SecuredMCPServers; choose one with --name: " + names(candidates)}}
 	}
@@ -44,6 +44,27 @@ func candidates(documents []*document) ([]*document, error) {
 		found = append(found, d)
 	}
 	return found, nil
+}
+
+// noServer says why there is none, at the document that was meant to be one.
+func noServer(src Source, documents []*document) Problem {
+	if len(documents) == 0 {
+		return Problem{File: src.Name, Detail: "holds nothing; want a SecuredMCPServer"}
+	}
+	for _, d := range documents {
+		group, _, _ := strings.Cut(d.text("apiVersion"), "/")
+		switch kind := d.text("kind"); {
+		case kind == v1alpha1.Kind && group == "":
+			return d.problem("apiVersion", "is required; want "+wantedVersion)
+		case group == v1alpha1.Group && kind == "":
+			return d.problem("kind", "is required; want "+v1alpha1.Kind)
+		case group == v1alpha1.Group && nearest(kind, []string{v1alpha1.Kind}) != "":
+			return d.problem("kind", fmt.Sprintf("%q is not a kind of %s; did you mean %s?", kind, group, v1alpha1.Kind))
+		case kind == v1alpha1.Kind && nearest(group, []string{v1alpha1.Group}) != "":
+			return d.problem("apiVersion", fmt.Sprintf("%q is not supported; did you mean %s?", d.text("apiVersion"), wantedVersion))
+		}
+	}
+	return Problem{File: src.Name, Detail: "holds no SecuredMCPServer; it holds " + kinds(documents)}
 }
 
 func chooseNamed(src Source, candidates []*document, name string) (*document, error) {

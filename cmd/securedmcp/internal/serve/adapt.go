@@ -1,12 +1,14 @@
 package serve
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/url"
 	"slices"
 	"strings"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
@@ -99,6 +101,25 @@ func (l local) adaptUpstreams(spec *v1alpha1.SecuredMCPServerSpec) ([]change, er
 			strings.Join(slices.Sorted(maps.Keys(missing)), ", "), orNone(strings.Join(declared, ", ")))
 	}
 	return changes, nil
+}
+
+// blame puts what is wrong with a value of the command line where it was given.
+func (l local) blame(err error, spec *v1alpha1.SecuredMCPServerSpec) error {
+	fields, ok := errors.AsType[config.FieldErrors](err)
+	if !ok {
+		return fmt.Errorf("rendering for this machine: %w", err)
+	}
+	for _, e := range fields {
+		if e.Path == "spec.resource" && l.resource != "" {
+			return fmt.Errorf("%w: --resource %s", ErrUsage, e.Detail)
+		}
+		for i := range spec.Upstreams {
+			if name := spec.Upstreams[i].Name; e.Path == fmt.Sprintf("spec.upstreams[%d].http.url", i) && l.upstreams[name] != "" {
+				return fmt.Errorf("%w: --upstream %s=URL: %s", ErrUsage, name, e.Detail)
+			}
+		}
+	}
+	return fmt.Errorf("rendering for this machine: %w", err)
 }
 
 func orNone(s string) string {

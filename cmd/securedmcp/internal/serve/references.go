@@ -14,17 +14,23 @@ import (
 )
 
 // resolveReferences points c, and the TLS options that it returns, at files of
-// this machine in place of the volumes that a pod has.
-func resolveReferences(c *config.RuntimeConfig, spec *v1alpha1.SecuredMCPServerSpec, secretsDir string) (app.TLS, error) {
+// this machine in place of the volumes that a pod has. Those that are not there
+// are returned as errors at the fields that name them.
+func resolveReferences(c *config.RuntimeConfig, spec *v1alpha1.SecuredMCPServerSpec, secretsDir string) (app.TLS, config.FieldErrors) {
 	here := map[string]string{} // by the path in a pod
+	var missing config.FieldErrors
 	for _, ref := range render.References(spec) {
 		for _, key := range ref.Keys {
 			path, err := find(ref, key, secretsDir)
 			if err != nil {
-				return app.TLS{}, fmt.Errorf("%s: %w", ref.Field, err)
+				missing = append(missing, config.FieldError{Path: ref.Field, Detail: err.Error()})
+				break
 			}
 			here[ref.Path(key)] = path
 		}
+	}
+	if len(missing) > 0 {
+		return app.TLS{}, missing
 	}
 	c.MoveFiles(func(path string) string { return cmp.Or(here[path], path) })
 	tls := render.PodTLS(spec)

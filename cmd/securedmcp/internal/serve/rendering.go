@@ -31,7 +31,8 @@ type renderer struct {
 }
 
 func (r renderer) render(ctx context.Context, src manifest.Source) (*rendering, error) {
-	server, err := manifest.Load(ctx, src, manifest.Options{Name: r.name})
+	chosen := manifest.Options{Name: r.name}
+	server, err := manifest.Load(ctx, src, chosen)
 	if err != nil {
 		return nil, err
 	}
@@ -40,16 +41,35 @@ func (r renderer) render(ctx context.Context, src manifest.Source) (*rendering, 
 		return nil, err
 	}
 	if out.config, err = render.RuntimeConfig(out.server); err != nil {
-		return nil, fmt.Errorf("rendering for this machine: %w", err)
+		return nil, r.blame(err, &out.server.Spec)
 	}
-	if out.tls, err = resolveReferences(out.config, &out.server.Spec, r.secretsDir); err != nil {
-		return nil, err
+	if absent := builtins(&out.server.Spec); len(absent) > 0 {
+		return nil, manifest.Locate(src, chosen, absent)
+	}
+	var missing config.FieldErrors
+	if out.tls, missing = resolveReferences(out.config, &out.server.Spec, r.secretsDir); len(missing) > 0 {
+		return nil, manifest.Locate(src, chosen, missing)
 	}
 	if out.raw, err = config.Encode(out.config); err != nil {
 		return nil, err
 	}
 	out.revision = config.Revision(out.raw)
 	return out, nil
+}
+
+// builtins are the tools that no code of this command answers. The runtime would
+// refuse them, too, but without a line, and to no end: nothing will bring it.
+func builtins(spec *v1alpha1.SecuredMCPServerSpec) config.FieldErrors {
+	var absent config.FieldErrors
+	for i, tool := range spec.Tools {
+		if tool.Upstream == config.UpstreamBuiltin {
+			absent = append(absent, config.FieldError{
+				Path:   fmt.Sprintf("spec.tools[%d].upstream", i),
+				Detail: fmt.Sprintf("%s is answered by Go code of the runtime's image, of which this command has none; want a tool with http to serve it here", tool.Name),
+			})
+		}
+	}
+	return absent
 }
 
 // write replaces the file whole: the runtime never reads half of one.
