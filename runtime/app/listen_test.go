@@ -14,13 +14,19 @@ import (
 	"github.com/securedmcp/operator/test/runtimetest"
 )
 
-// listen opens a subscriptions/listen stream and returns what comes over it once
-// it has ended.
+// listen opens a subscriptions/listen stream.
 func (f fixture) listen(t *testing.T, token string) (opened chan struct{}, ended chan string) {
 	t.Helper()
-	req := f.NewRequest(runtimetest.Request{
-		Token: token, Method: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{"toolsListChanged": true}},
-	})
+	q := subscription()
+	q.Token = token
+	return f.stream(t, q)
+}
+
+// stream sends a request that is answered by an event stream, and returns what
+// comes over it once it has ended.
+func (f fixture) stream(t *testing.T, q runtimetest.Request) (opened chan struct{}, ended chan string) {
+	t.Helper()
+	req := f.NewRequest(q)
 	opened, ended = make(chan struct{}), make(chan string, 1)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	t.Cleanup(cancel)

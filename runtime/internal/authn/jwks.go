@@ -38,8 +38,10 @@ type keySet struct {
 	keys []key
 	// refused are the published keys that must not be believed, in their order.
 	refused []refusedKey
-	// generation grows whenever a key is removed or changed.
+	// generation grows whenever a key is removed or changed, and withdrawn, which
+	// the sets of a generation share, is closed then.
 	generation uint64
+	withdrawn  chan struct{}
 }
 
 // candidates returns the keys that may have signed a token, at most four, and

@@ -196,14 +196,27 @@ func (k *Keys) fetchKeysLocked(ctx context.Context) error {
 	if prev == nil && len(next.keys) == 0 {
 		return k.noKeys(next)
 	}
-	if prev == nil {
-		next.generation = 1
-	} else if next.generation = prev.generation; !prev.keeps(next) {
-		next.generation++
-	}
-	k.current.Store(next)
+	k.replace(prev, next)
 	k.fetched.Store(time.Now().UnixNano())
 	return nil
+}
+
+// replace puts next in the place of prev, nil for none.
+func (k *Keys) replace(prev, next *keySet) {
+	if prev != nil && prev.keeps(next) {
+		next.generation, next.withdrawn = prev.generation, prev.withdrawn
+		k.current.Store(next)
+		return
+	}
+	next.withdrawn = make(chan struct{})
+	if prev == nil {
+		next.generation = 1
+		k.current.Store(next)
+		return
+	}
+	next.generation = prev.generation + 1
+	k.current.Store(next)
+	close(prev.withdrawn) // after Store: who comes back is judged by the new set
 }
 
 func (k *Keys) noKeys(set *keySet) error {

@@ -9,8 +9,9 @@ import (
 // once, and the collector finds nothing to follow inside. Its texts are read out
 // without copying.
 //
-//	flags    which of login and key there are
+//	flags    which of token, login and key there are
 //	expires  instant
+//	token    instant, where it is another
 //	login    instant
 //	key      the thumbprint
 //	scopes   a number for each 64 declared scopes
@@ -24,11 +25,16 @@ const instantBytes = 8 + 4
 const (
 	hasLogin = 1 << iota
 	hasKey
+	hasToken
 )
 
 func pack(p *Principal) packed {
 	b := make([]byte, 1, 256) // on the stack, unless texts are long
 	b = appendInstant(b, p.Expires)
+	if !p.TokenExpires.Equal(p.Expires) {
+		b[0] |= hasToken
+		b = appendInstant(b, p.TokenExpires)
+	}
 	if !p.Login.IsZero() {
 		b[0] |= hasLogin
 		b = appendInstant(b, p.Login)
@@ -50,9 +56,13 @@ func pack(p *Principal) packed {
 func (s packed) expires() time.Time { return instant(s[1:]) }
 
 func (s packed) unpack() *Principal {
-	p := &Principal{Expires: s.expires()}
+	p := &Principal{Expires: s.expires(), TokenExpires: s.expires()}
 	flags := s[0]
 	s = s[1+instantBytes:]
+	if flags&hasToken != 0 {
+		p.TokenExpires = instant(s)
+		s = s[instantBytes:]
+	}
 	if flags&hasLogin != 0 {
 		p.Login = instant(s)
 		s = s[instantBytes:]

@@ -19,19 +19,19 @@ func TestPackingKeepsAPrincipalWhole(t *testing.T) {
 	}
 	key := Thumbprint{1, 31: 255}
 	full := Principal{
-		Subject: strings.Repeat("s", 300), ClientID: "client", Scopes: scopes, Expires: time.Unix(1e11, 5e8),
+		Subject: strings.Repeat("s", 300), ClientID: "client", Scopes: scopes, Expires: time.Unix(1e11, 5e8), TokenExpires: time.Unix(1e11, 6e8),
 		ACR: "urn:mfa", Login: time.Unix(1785240000, 1), Key: &key,
 	}
-	// A field that is new must be packed too.
+	// A field that is new must be packed too, but for the one that says it is not.
 	for v, i := reflect.ValueOf(full), 0; i < v.NumField(); i++ {
-		if v.Field(i).IsZero() {
+		if v.Field(i).IsZero() && v.Type().Field(i).Name != "Withdrawn" {
 			t.Fatalf("this test sets no %s", v.Type().Field(i).Name)
 		}
 	}
 	for name, p := range map[string]Principal{
 		"with everything": full,
 		"with nothing":    {},
-		"of no login":     {Subject: "a", Expires: time.Unix(1785240000, 0)},
+		"of no login":     {Subject: "a", Expires: time.Unix(1785240000, 0), TokenExpires: time.Unix(1785240000, 0)},
 		"of the past":     {Subject: "a", Expires: time.Unix(-1, 0), Login: time.Unix(-1e11, 0)},
 	} {
 		t.Run(name, func(t *testing.T) {

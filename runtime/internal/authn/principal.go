@@ -17,9 +17,11 @@ type Principal struct {
 	// Scopes are the declared scopes that the token carries, with all that
 	// they imply.
 	Scopes policy.Set
-	// Expires is when the token stops being accepted: the exp claim plus the clock
-	// skew allowed for.
+	// Expires is when the verdict on the token stops being believed: with
+	// TokenExpires, or with the issuer's answer about an opaque token.
 	Expires time.Time
+	// TokenExpires is the exp claim plus the clock skew allowed for.
+	TokenExpires time.Time
 	// ACR is the acr claim, and Login the auth_time claim, zero without one (RFC
 	// 9470).
 	ACR   string
@@ -27,6 +29,10 @@ type Principal struct {
 	// Key is what the token is bound to (cnf.jkt, RFC 9449 section 6.1), nil for a
 	// bearer token. A bound one is worth nothing without a proof: see DPoP.Check.
 	Key *Thumbprint
+	// Withdrawn is closed once a key leaves the set that verified the token: what
+	// goes on for longer than a request has to be judged anew then. It is nil
+	// where there is no such set, and not packed.
+	Withdrawn <-chan struct{}
 }
 
 // Identity names the caller for limits: the subject by way of the client. It

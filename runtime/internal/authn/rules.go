@@ -40,7 +40,7 @@ func (r *rules) judge(c claims, typed bool, now time.Time) (*Principal, *Error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &Principal{Expires: expires}
+	p := &Principal{Expires: expires, TokenExpires: expires}
 	if p.Key, err = r.boundTo(c); err != nil {
 		return nil, err
 	}

@@ -66,9 +66,10 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 		if v.cfg.Observer != nil {
 			v.cfg.Observer.TokenCached()
 		}
+		p.Withdrawn = set.withdrawn
 		return p, nil
 	}
-	p, generation, err := v.verify(ctx, token, set, now)
+	p, set, err := v.verify(ctx, token, set, now)
 	if v.cfg.Observer != nil {
 		// A nil *Error in an error is not nil.
 		var observed error
@@ -80,35 +81,36 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*Principal, error)
 	if err != nil {
 		return nil, err
 	}
-	v.cache.put(d, generation, p, now)
+	v.cache.put(d, set.generation, p, now)
+	p.Withdrawn = set.withdrawn
 	return p, nil
 }
 
 // verify checks the signature first: nothing a stranger wrote is looked at
-// closer than needed to find the key.
-func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now time.Time) (*Principal, uint64, *Error) {
+// closer than needed to find the key. It returns the keys that it was judged by.
+func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now time.Time) (*Principal, *keySet, *Error) {
 	c, err := parseCompact(token)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	if !allows(v.allowed, c.algName) {
-		return nil, 0, refuse(BadAlgorithm, "alg is not among tokens.algorithms")
+		return nil, nil, refuse(BadAlgorithm, "alg is not among tokens.algorithms")
 	}
 	set, err = checkSignature(ctx, c, set, v.cfg.Keys)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	claims, err := parseClaims(c.payload)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	if c.typed {
 		if err := claims.checkProfile(); err != nil {
-			return nil, 0, err
+			return nil, nil, err
 		}
 	}
 	p, err := v.rules.judge(claims, c.typed, now)
-	return p, set.generation, err
+	return p, set, err
 }
 
 // allows tells whether a list of algorithms, where an empty one means all, has

@@ -50,5 +50,11 @@ func (a Authentication) Met(acr string, login, now time.Time, skew time.Duration
 	if len(a.ACRValues) > 0 && !slices.Contains(a.ACRValues, acr) {
 		return false
 	}
-	return a.MaxAge == 0 || !login.IsZero() && now.Before(login.Add(a.MaxAge+skew)) && !login.After(now.Add(skew))
+	until, bounded := a.Until(login, skew)
+	return !bounded || !login.IsZero() && now.Before(until) && !login.After(now.Add(skew))
+}
+
+// Until returns when a login is too long ago, and whether it ever is.
+func (a Authentication) Until(login time.Time, skew time.Duration) (time.Time, bool) {
+	return login.Add(a.MaxAge + skew), a.MaxAge > 0
 }

@@ -81,6 +81,8 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 		return nil, errDenied
 	}
 	outcome.Audited()
+	ctx, answered := boundCall(ctx, principal, needs.Authentication, p.ClockSkew)
+	defer answered()
 	start, call := time.Now(), new(toolCall)
 	result, err := recovered(next, tool, c.Logger)(context.WithValue(ctx, toolCallKey{}, call), methodCallTool, req)
 	reason := reasonOf(result, err)

@@ -33,8 +33,8 @@ const (
 )
 
 // streams are the open subscriptions/listen requests of a server. A stream ends
-// with its caller's token, or with the configuration that let it in: the client
-// comes back and is judged anew.
+// with what let its caller in, see lasting, or with the configuration that did: the
+// client comes back and is judged anew.
 type streams struct {
 	mu       sync.Mutex
 	retired  bool
@@ -48,7 +48,7 @@ func newStreams() *streams {
 
 // hold returns a context for one stream and how to give it back, or why there
 // is none.
-func (s *streams) hold(ctx context.Context, p *authn.Principal) (context.Context, func(), *policy.Denial) {
+func (s *streams) hold(ctx context.Context, p *authn.Principal, rules *policy.Policy) (context.Context, func(), *policy.Denial) {
 	caller := p.Identity()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,7 +58,7 @@ func (s *streams) hold(ctx context.Context, p *authn.Principal) (context.Context
 	case s.byCaller[caller] >= maxStreamsOfCaller:
 		return nil, nil, &policy.Denial{Streams: policy.StreamsOfCaller}
 	}
-	ctx, cancel := context.WithDeadline(ctx, p.Expires)
+	ctx, cancel := lasting(ctx, p, p.Expires, rules.Door.Authentication, rules.ClockSkew)
 	if s.retired {
 		cancel()
 	}
@@ -113,7 +113,7 @@ func (s *streams) listen(ctx context.Context, next mcp.MethodHandler, req mcp.Re
 	if principal == nil || outcome == nil {
 		return nil, errors.New("subscriptions/listen outside the door")
 	}
-	held, release, denial := s.hold(ctx, principal)
+	held, release, denial := s.hold(ctx, principal, c.Policy)
 	if denial != nil {
 		c.denied(ctx, principal, outcome, denial)
 		return nil, errDenied

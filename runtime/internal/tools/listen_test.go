@@ -16,17 +16,17 @@ func TestStreamsOfAllCallersAreBounded(t *testing.T) {
 	}
 	var release func()
 	for i := range maxStreams {
-		_, f, denial := s.hold(t.Context(), caller(i))
+		_, f, denial := s.hold(t.Context(), caller(i), new(policy.Policy))
 		if denial != nil {
 			t.Fatalf("stream %d is denied: %s", i, denial.Reason())
 		}
 		release = f
 	}
-	if _, _, denial := s.hold(t.Context(), caller(-1)); denial == nil || denial.Streams != policy.StreamsOfServer {
+	if _, _, denial := s.hold(t.Context(), caller(-1), new(policy.Policy)); denial == nil || denial.Streams != policy.StreamsOfServer {
 		t.Errorf("a stream too many: denial %v", denial)
 	}
 	release()
-	if _, _, denial := s.hold(t.Context(), caller(-1)); denial != nil {
+	if _, _, denial := s.hold(t.Context(), caller(-1), new(policy.Policy)); denial != nil {
 		t.Errorf("after one has ended: denial %v", denial)
 	}
 }
@@ -34,7 +34,7 @@ func TestStreamsOfAllCallersAreBounded(t *testing.T) {
 func TestACallerGetsStreamsBack(t *testing.T) {
 	s, caller := newStreams(), &authn.Principal{Subject: "a", Expires: time.Now().Add(time.Hour)}
 	for range 2 * maxStreamsOfCaller {
-		ctx, release, denial := s.hold(t.Context(), caller)
+		ctx, release, denial := s.hold(t.Context(), caller, new(policy.Policy))
 		if denial != nil {
 			t.Fatalf("denied: %s", denial.Reason())
 		}

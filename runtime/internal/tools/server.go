@@ -101,7 +101,7 @@ func NewServer(c Config) (*Server, error) {
 		s.touch()
 	}
 	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware(&c), authorize(&c, headers))
-	s.Handler = newHandlers(server, reportsProgress(c.Runtime))
+	s.Handler = newHandlers(server, c.Policy, reportsProgress(c.Runtime))
 	for _, api := range apis {
 		s.upstreams = append(s.upstreams, api)
 	}
@@ -110,7 +110,7 @@ func NewServer(c Config) (*Server, error) {
 
 // newHandlers answers in JSON, and where progress is asked for and a tool can
 // report it as an event stream.
-func newHandlers(server *mcp.Server, progress bool) http.Handler {
+func newHandlers(server *mcp.Server, p *policy.Policy, progress bool) http.Handler {
 	handler := func(json bool) http.Handler {
 		return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{
 			Stateless:                    true,
@@ -120,10 +120,11 @@ func newHandlers(server *mcp.Server, progress bool) http.Handler {
 			Logger:                       silent,
 		})
 	}
-	documents, events := handler(true), handler(false)
+	documents := handler(true)
 	if !progress {
 		return documents
 	}
+	events := boundStream(handler(false), p)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if httpmw.WantsProgress(req.Context()) {
 			events.ServeHTTP(w, req)

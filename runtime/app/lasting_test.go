@@ -1,0 +1,137 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/app"
+	"github.com/securedmcp/operator/test/oauthtest"
+	"github.com/securedmcp/operator/test/runtimetest"
+)
+
+// startWaiting starts a server whose tools report progress once and then wait for
+// their context to end. Tool careful wants a login of the last two seconds.
+func startWaiting(t *testing.T, change func(*config.RuntimeConfig)) fixture {
+	t.Helper()
+	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
+	c := runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1")
+	zero := 0
+	c.Tokens.ClockSkewSeconds = &zero
+	tool := func(name string) config.Tool {
+		return config.Tool{Name: name, Upstream: config.UpstreamBuiltin, InputSchema: json.RawMessage(`{"type":"object"}`)}
+	}
+	c.Tools = []config.Tool{tool("work"), tool("careful")}
+	c.Tools[1].Authentication = &config.Authentication{MaxAgeSeconds: 2}
+	change(c)
+	work := func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		params := &mcp.ProgressNotificationParams{ProgressToken: req.Params.GetProgressToken(), Progress: 1}
+		if err := req.Session.NotifyProgress(ctx, params); err != nil {
+			return nil, err
+		}
+		<-ctx.Done()
+		return nil, errors.New("the call was cut off")
+	}
+	r := runtimetest.Start(t, c, func(o *app.Options) {
+		o.Builtins = map[string]mcp.ToolHandler{"work": work, "careful": work}
+	})
+	return fixture{Runtime: r, issuer: issuer}
+}
+
+func call(tool string) runtimetest.Request {
+	q := runtimetest.Call("", tool, nil)
+	q.Meta = map[string]any{"progressToken": "p1"}
+	return q
+}
+
+func older(q runtimetest.Request) runtimetest.Request {
+	q.Version = "2025-06-18"
+	return q
+}
+
+func subscription() runtimetest.Request {
+	return runtimetest.Request{Method: "subscriptions/listen", Params: map[string]any{"notifications": map[string]any{"toolsListChanged": true}}}
+}
+
+func TestStreamsEndWithWhatLetThemIn(t *testing.T) {
+	wholeServer := func(c *config.RuntimeConfig) { c.Authentication = &config.Authentication{MaxAgeSeconds: 2} }
+	nothing := func(*config.RuntimeConfig) {}
+	soon := func() oauthtest.Claims { return oauthtest.Claims{"exp": time.Now().Add(2 * time.Second)} }
+	login := func() oauthtest.Claims { return oauthtest.Claims{"auth_time": time.Now().Unix()} }
+	for name, tc := range map[string]struct {
+		change func(*config.RuntimeConfig)
+		claims func() oauthtest.Claims
+		stream runtimetest.Request
+	}{
+		"a subscription with the token":                                {nothing, soon, subscription()},
+		"a subscription with the login":                                {wholeServer, login, subscription()},
+		"a call with the token":                                        {nothing, soon, call("work")},
+		"a call of an older client with the token":                     {nothing, soon, older(call("work"))},
+		"a call of an older client with the login that the tool wants": {nothing, login, older(call("careful"))},
+		"a call with the login that the server wants":                  {wholeServer, login, call("work")},
+		"a call with the login that the tool wants":                    {nothing, login, call("careful")},
+		"a call with the token, before the login is too old": {nothing, func() oauthtest.Claims {
+			return oauthtest.Claims{"exp": time.Now().Add(time.Second), "auth_time": time.Now().Unix()}
+		}, call("careful")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // each waits for two seconds to pass
+			f := startWaiting(t, tc.change)
+			claims := tc.claims()
+			claims["scope"] = "invoices:read"
+			tc.stream.Token = f.issuer.Token(claims)
+			f.waitEnd(t, tc.stream, func() {})
+		})
+	}
+}
+
+func TestStreamsEndWhenAKeyIsRemoved(t *testing.T) {
+	for name, stream := range map[string]runtimetest.Request{"a subscription": subscription(), "a call": call("work")} {
+		t.Run(name, func(t *testing.T) {
+			f := startWaiting(t, func(*config.RuntimeConfig) {})
+			key := f.issuer.SigningKey()
+			stream.Token = f.token("invoices:read")
+			f.waitEnd(t, stream, func() {
+				f.issuer.Rotate(jwa.ES256)
+				f.issuer.Unpublish(key)
+				f.status(f.token("invoices:read")) // a token of the new key has the keys fetched
+			})
+		})
+	}
+}
+
+// A key that is new takes nothing away from anybody.
+func TestStreamsGoOnWhenAKeyIsAdded(t *testing.T) {
+	f := startWaiting(t, func(*config.RuntimeConfig) {})
+	q := subscription()
+	q.Token = f.token("invoices:read")
+	opened, ended := f.stream(t, q)
+	waitOpen(t, opened, ended)
+	f.issuer.Rotate(jwa.ES256)
+	if got := f.status(f.token("invoices:read")); got != 200 {
+		t.Fatalf("a token of the new key: status %d, want 200", got)
+	}
+	select {
+	case text := <-ended:
+		t.Errorf("the stream has ended: %s", text)
+	default:
+	}
+}
+
+// waitEnd opens a stream and wants it to end once something has been done.
+func (f fixture) waitEnd(t *testing.T, q runtimetest.Request, do func()) {
+	t.Helper()
+	opened, ended := f.stream(t, q)
+	waitOpen(t, opened, ended)
+	do()
+	if text := <-ended; strings.Contains(text, context.DeadlineExceeded.Error()) {
+		t.Errorf("the stream went on until the client gave up: %s", text)
+	}
+}
