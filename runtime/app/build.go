@@ -157,18 +157,13 @@ func decodeAndCheck(raw []byte) (*config.RuntimeConfig, error) {
 // newAuthenticator returns what judges the configured kind of token.
 func (b *builder) newAuthenticator(ctx context.Context, c *config.RuntimeConfig, p *policy.Policy, files map[string][]byte, held *closers) (authn.Authenticator, error) {
 	caBundle := files[c.Tokens.CABundleFile]
-	keys := func(ctx context.Context) (*authn.Keys, error) {
-		keys, release, err := b.keys.acquire(ctx, c, caBundle)
-		if err == nil {
-			held.add(release)
-		}
-		return keys, err
-	}
+	keys := func(ctx context.Context) (*authn.Keys, func(), error) { return b.keys.acquire(ctx, c, caBundle) }
 	if c.Tokens.Type != config.TokenOpaque {
-		k, err := keys(ctx)
+		k, release, err := keys(ctx)
 		if err != nil {
 			return nil, err
 		}
+		held.add(release)
 		return authn.NewVerifier(authn.VerifierConfig{Runtime: c, Policy: p, Keys: k, Observer: b.metrics}), nil
 	}
 	client, err := authn.NewClient(caBundle)
@@ -176,10 +171,15 @@ func (b *builder) newAuthenticator(ctx context.Context, c *config.RuntimeConfig,
 		return nil, err
 	}
 	held.add(client.CloseIdleConnections)
-	return authn.NewOpaque(ctx, authn.OpaqueConfig{
+	opaque, err := authn.NewOpaque(ctx, authn.OpaqueConfig{
 		Runtime: c, Policy: p, Client: client, Credential: files[c.Tokens.Introspection.ClientSecretFile],
 		Issuers: &b.issuers, CABundle: caBundle, Keys: keys, Observer: b.metrics, Logger: b.options.Logger,
 	})
+	if err != nil {
+		return nil, err
+	}
+	held.add(opaque.Close)
+	return opaque, nil
 }
 
 // closers are what an instance holds, given back in reverse.

@@ -43,15 +43,18 @@ func (p *keyPool) acquire(ctx context.Context, c *config.RuntimeConfig, caBundle
 	if keys := p.use(id, nil); keys != nil {
 		return keys, release, nil
 	}
-	keys, err := p.fetch(ctx, id, caBundle)
+	fetched, err := p.fetch(ctx, id, caBundle)
 	if err != nil {
 		return nil, nil, err
 	}
-	return p.use(id, keys), release, nil
+	keys := p.use(id, fetched)
+	if keys != fetched { // another came first: an issuer may begin to sign answers at any time
+		fetched.Close()
+	}
+	return keys, release, nil
 }
 
 // use counts a user of the entry, which it makes of fetched if there is none.
-// Configurations are built one at a time, so there never is one by then.
 func (p *keyPool) use(id keyPoolID, fetched *authn.Keys) *authn.Keys {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -22,6 +22,9 @@ const (
 	MaxClockSkewSeconds = 300
 	// DefaultStaleKeysSeconds is how long known keys outlive an issuer: a day.
 	DefaultStaleKeysSeconds = 86_400
+	// MinStaleKeysSeconds is twice the time between two fetches: with less, an
+	// issuer that is well would be one that is away.
+	MinStaleKeysSeconds = 600
 	// MaxStaleKeysSeconds bounds StaleKeysSeconds: a week.
 	MaxStaleKeysSeconds = 604_800
 	// DefaultIntrospectionCacheSeconds is how long an answer is believed.
@@ -167,8 +170,8 @@ type Tokens struct {
 	// ClockSkewSeconds is how far the issuer's clock may be off; nil means 30.
 	ClockSkewSeconds *int `json:"clockSkewSeconds,omitempty"`
 	// StaleKeysSeconds is how long known keys stay in use after they were last
-	// fetched, while the issuer cannot be reached; 0 means 86400. They are fetched
-	// every five minutes; with less than that also when they are needed.
+	// fetched, while the issuer cannot be reached: 600 to 604800, 0 means 86400. They
+	// are fetched every five minutes.
 	StaleKeysSeconds int `json:"staleKeysSeconds,omitempty"`
 	// DPoP says whether tokens that are bound to a key (cnf.jkt) are accepted with
 	// a proof of it (RFC 9449): DPoPDisabled (also ""): no bound token is;

@@ -32,8 +32,8 @@ func validateSignatures(t *Tokens, errs *FieldErrors) {
 			errs.add(fmt.Sprintf("tokens.algorithms[%d]", i), "%q is not allowed; want some of %s", alg, strings.Join(AllAlgorithms(), ", "))
 		}
 	}
-	if s := t.StaleKeysSeconds; s < 0 || s > MaxStaleKeysSeconds {
-		errs.add("tokens.staleKeysSeconds", "%d: want 1 to %d, or 0 for the default", s, MaxStaleKeysSeconds)
+	if s := t.StaleKeysSeconds; s != 0 && s < MinStaleKeysSeconds || s > MaxStaleKeysSeconds {
+		errs.add("tokens.staleKeysSeconds", "%d: want %d to %d, or 0 for the default", s, MinStaleKeysSeconds, MaxStaleKeysSeconds)
 	}
 	if t.Type == TokenOpaque && t.JWKSURI != "" {
 		errs.add("tokens.jwksURI", "is for tokens.type %s only: opaque tokens have no signature", TokenJWT)

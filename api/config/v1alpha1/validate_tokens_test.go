@@ -19,8 +19,9 @@ func TestValidateOfTokens(t *testing.T) {
 		"opaque tokens and nobody asked": {func(c *RuntimeConfig) { c.Tokens.Type = TokenOpaque }, "tokens.introspection", "required for opaque"},
 		"introspection of JWTs":          {func(c *RuntimeConfig) { opaque(c); c.Tokens.Type = TokenJWT }, "tokens.introspection", "Opaque only"},
 		"keys for opaque tokens":         {func(c *RuntimeConfig) { opaque(c); c.Tokens.JWKSURI = "https://a/jwks" }, "tokens.jwksURI", "JWT only"},
-		"keys that are stale at once":    {func(c *RuntimeConfig) { c.Tokens.StaleKeysSeconds = -1 }, "tokens.staleKeysSeconds", "want 1 to 604800"},
-		"keys that live for ever":        {func(c *RuntimeConfig) { c.Tokens.StaleKeysSeconds = 604_801 }, "tokens.staleKeysSeconds", "want 1 to 604800"},
+		"keys that are stale at once":    {func(c *RuntimeConfig) { c.Tokens.StaleKeysSeconds = -1 }, "tokens.staleKeysSeconds", "want 600 to 604800"},
+		"keys that are stale too soon":   {func(c *RuntimeConfig) { c.Tokens.StaleKeysSeconds = 599 }, "tokens.staleKeysSeconds", "want 600 to 604800"},
+		"keys that live for ever":        {func(c *RuntimeConfig) { c.Tokens.StaleKeysSeconds = 604_801 }, "tokens.staleKeysSeconds", "want 600 to 604800"},
 		"keys at a relative URI":         {func(c *RuntimeConfig) { c.Tokens.JWKSURI = "/jwks" }, "tokens.jwksURI", "not an absolute URI"},
 		"no algorithm at all":            {func(c *RuntimeConfig) { c.Tokens.Algorithms = []string{"none"} }, "tokens.algorithms[0]", "ES256"},
 		"logins that no one can meet": {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"mime"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,6 +18,9 @@ const (
 	jsonType   = "application/json"
 	signedType = "application/token-introspection+jwt" // RFC 9701
 )
+
+// errNotThere says that nothing answers questions where the issuer's metadata said.
+var errNotThere = errors.New("the introspection endpoint is not there")
 
 // introspector asks the issuer about a token (RFC 7662).
 type introspector struct {
@@ -59,6 +63,8 @@ func (i *introspector) ask(ctx context.Context, token string) (claims, error) {
 func (i *introspector) post(ctx context.Context, token string) (body []byte, contentType string, err error) {
 	form := url.Values{"token": {token}, "token_type_hint": {"access_token"}}
 	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {jsonType}}
+	// Not sent: net/http asks again on a new connection where an idle one has died.
+	header["Idempotency-Key"] = nil
 	if i.keys != nil {
 		header.Set("Accept", signedType)
 	}
@@ -71,11 +77,18 @@ func (i *introspector) post(ctx context.Context, token string) (body []byte, con
 	}
 	req.Header = header
 	resp, err := i.client.Do(req)
+	if isDialError(err) {
+		return nil, "", fmt.Errorf("%w: %w", errNotThere, err)
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("asking the introspection endpoint: %w", err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
+	switch resp.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound, http.StatusGone:
+		return nil, "", fmt.Errorf("%w: HTTP status %d", errNotThere, resp.StatusCode)
+	default:
 		return nil, "", fmt.Errorf("the introspection endpoint answered HTTP status %d, want 200", resp.StatusCode)
 	}
 	body, err = io.ReadAll(io.LimitReader(resp.Body, maxFetchBytes+1))
@@ -84,6 +97,12 @@ func (i *introspector) post(ctx context.Context, token string) (body []byte, con
 	}
 	contentType, _, _ = mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	return body, contentType, nil
+}
+
+// isDialError tells whether there was no connection to fail on.
+func isDialError(err error) bool {
+	e, ok := errors.AsType[*net.OpError](err)
+	return ok && e.Op == "dial"
 }
 
 func (i *introspector) read(ctx context.Context, body []byte, contentType string) (claims, error) {

@@ -41,16 +41,22 @@ func (i *Issuers) introspection(ctx context.Context, client *http.Client, issuer
 	if ok && time.Since(before.at) < metadataLifetime {
 		return before.metadata, nil
 	}
+	md, err := i.rediscover(ctx, client, issuer, caBundle)
+	if err != nil && ok {
+		return before.metadata, nil
+	}
+	return md, err
+}
+
+// rediscover returns what the issuer says now.
+func (i *Issuers) rediscover(ctx context.Context, client *http.Client, issuer string, caBundle []byte) (*metadata, error) {
 	md, err := discoverFor(ctx, client, issuer, func(m *metadata) error {
 		return config.CheckIssuerURL("introspection_endpoint", m.IntrospectionEndpoint, issuer)
 	})
 	if err != nil {
-		if ok {
-			return before.metadata, nil
-		}
 		return nil, err
 	}
-	i.put(id, md)
+	i.put(issuerID{issuer, sha256.Sum256(caBundle)}, md)
 	return md, nil
 }
 

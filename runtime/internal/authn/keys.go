@@ -90,7 +90,10 @@ func NewKeys(ctx context.Context, cfg KeysConfig) (*Keys, error) {
 	}
 	background, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	k.cancel = cancel
-	go k.refresh(background)
+	go func() {
+		defer close(k.done)
+		repeat(background, cfg.Refresh, k.refresh)
+	}()
 	return k, nil
 }
 
@@ -126,24 +129,13 @@ func maxStale(t *config.Tokens) time.Duration {
 	return time.Duration(cmp.Or(t.StaleKeysSeconds, config.DefaultStaleKeysSeconds)) * time.Second
 }
 
-func (k *Keys) refresh(ctx context.Context) {
-	defer close(k.done)
-	wait, retry := k.cfg.Refresh, min(minRetry, k.cfg.Refresh)
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		if err := k.fetch(ctx); err == nil {
-			wait, retry = k.cfg.Refresh, min(minRetry, k.cfg.Refresh)
-			continue
-		} else if ctx.Err() == nil {
-			k.cfg.Logger.Warn("keys not refreshed; known keys stay in use",
-				"issuer", k.cfg.Issuer, "age", k.Age().Round(time.Second), "error", err)
-		}
-		wait, retry = retry, min(2*retry, k.cfg.Refresh)
+func (k *Keys) refresh(ctx context.Context) error {
+	err := k.fetch(ctx)
+	if err != nil && ctx.Err() == nil {
+		k.cfg.Logger.Warn("keys not refreshed; known keys stay in use",
+			"issuer", k.cfg.Issuer, "age", k.Age().Round(time.Second), "error", err)
 	}
+	return err
 }
 
 // fetch reads metadata and keys. Metadata is read each time too: issuers move

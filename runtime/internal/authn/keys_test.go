@@ -137,3 +137,17 @@ func TestKeysThatAreTooOldAreFetchedForWhoeverNeedsThem(t *testing.T) {
 	}
 	group.Wait()
 }
+
+func TestConfigurationsThatShareKeysDifferInHowLongTheyBelieveThem(t *testing.T) {
+	issuer, keys := startKeys(t, time.Hour)
+	strict, lax, token := newTestVerifier(t, issuer, keys), newTestVerifier(t, issuer, keys), issuer.Token(nil)
+	strict.stale = config.MinStaleKeysSeconds * time.Second
+	keys.fetched.Store(time.Now().Add(-2 * strict.stale).UnixNano())
+	outOfReach(issuer, oauthtest.EndpointJWKS)
+	if reason := reasonFor(t, strict, token); reason != Unavailable {
+		t.Errorf("by the shorter bound: %q, want %s", reason, Unavailable)
+	}
+	if reason := reasonFor(t, lax, token); reason != "" {
+		t.Errorf("by the longer one: refused for %s", reason)
+	}
+}

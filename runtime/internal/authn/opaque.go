@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/singleflight"
@@ -32,8 +33,11 @@ type OpaqueConfig struct {
 	Issuers *Issuers
 	// CABundle is what Client trusts.
 	CABundle []byte
-	// Keys returns the issuer's keys, for issuers that sign their answers.
-	Keys     func(context.Context) (*Keys, error)
+	// Keys returns the issuer's keys, for issuers that sign their answers, and a
+	// function that gives them back.
+	Keys func(context.Context) (*Keys, func(), error)
+	// Refresh is how often the issuer's metadata is read anew. Default 5 minutes.
+	Refresh  time.Duration
 	Observer OpaqueObserver
 	Logger   *slog.Logger
 }
@@ -49,7 +53,8 @@ type OpaqueObserver interface {
 // and where the issuer does not answer nobody is let in.
 type Opaque struct {
 	cfg       OpaqueConfig
-	asker     *introspector
+	askers    *askers
+	away      atomic.Bool // the last question was not answered
 	rules     *rules
 	lifetime  time.Duration
 	known     cache
@@ -58,34 +63,32 @@ type Opaque struct {
 	questions *questions
 }
 
-// NewOpaque discovers the issuer's introspection endpoint.
+// NewOpaque discovers the issuer's introspection endpoint, and follows it until
+// Close.
 func NewOpaque(ctx context.Context, cfg OpaqueConfig) (*Opaque, error) {
 	i := cfg.Runtime.Tokens.Introspection
-	md, err := cfg.Issuers.introspection(ctx, cfg.Client, cfg.Runtime.Issuer, cfg.CABundle)
-	if err != nil {
-		return nil, err
-	}
 	auth, err := newClientAuth(i, cfg.Runtime.Issuer, cfg.Credential)
 	if err != nil {
 		return nil, err
 	}
-	asker := &introspector{
-		issuer: cfg.Runtime.Issuer, endpoint: md.IntrospectionEndpoint, clientID: i.ClientID, client: cfg.Client, auth: auth, skew: cfg.Policy.ClockSkew,
+	asker, err := newAskers(ctx, cfg, introspector{
+		issuer: cfg.Runtime.Issuer, clientID: i.ClientID, client: cfg.Client, auth: auth, skew: cfg.Policy.ClockSkew,
 		stale: maxStale(&cfg.Runtime.Tokens), algorithms: cfg.Runtime.Tokens.Algorithms,
-	}
-	if md.signsIntrospection() {
-		if asker.keys, err = cfg.Keys(ctx); err != nil {
-			return nil, err
-		}
+	})
+	if err != nil {
+		return nil, err
 	}
 	lifetime := time.Duration(i.CacheSeconds) * time.Second
 	if lifetime == 0 {
 		lifetime = config.DefaultIntrospectionCacheSeconds * time.Second
 	}
 	return &Opaque{
-		cfg: cfg, asker: asker, rules: newRules(cfg.Runtime, cfg.Policy), lifetime: lifetime, questions: newQuestions(),
+		cfg: cfg, askers: asker, rules: newRules(cfg.Runtime, cfg.Policy), lifetime: lifetime, questions: newQuestions(),
 	}, nil
 }
+
+// Close stops following the issuer. Tokens can still be verified.
+func (o *Opaque) Close() { o.askers.close() }
 
 // Verify implements Authenticator.
 func (o *Opaque) Verify(ctx context.Context, token string) (*Principal, error) {
@@ -146,10 +149,10 @@ func (o *Opaque) ask(ctx context.Context, source string, d digest, token string)
 	}
 	defer done()
 	start := time.Now()
-	answer, err := o.asker.ask(ctx, token)
+	answer, err := o.askers.ask(ctx, token)
 	o.cfg.Observer.Introspected(time.Since(start), err)
+	o.report(err)
 	if err != nil {
-		o.cfg.Logger.Warn("token not introspected", "issuer", o.cfg.Runtime.Issuer, "error", err)
 		return nil, refuse(Unavailable, "the issuer did not say whether the token is active")
 	}
 	now := time.Now()
@@ -166,6 +169,19 @@ func (o *Opaque) ask(ctx context.Context, source string, d digest, token string)
 	// What lives longer than the answer is believed, a stream above all, would
 	// outlive a revocation.
 	return &remembered, nil
+}
+
+// report logs that the issuer stops answering, and that it answers again. An
+// outage would write a line for each token otherwise; the metric counts them.
+func (o *Opaque) report(err error) {
+	if away := err != nil; o.away.Swap(away) == away {
+		return
+	}
+	if err != nil {
+		o.cfg.Logger.Warn("the issuer does not answer questions about tokens; those that are not remembered are refused", "issuer", o.cfg.Runtime.Issuer, "error", err)
+		return
+	}
+	o.cfg.Logger.Info("the issuer answers questions about tokens again", "issuer", o.cfg.Runtime.Issuer)
 }
 
 // judge looks at an active answer as it would at a JWT's claims. The issuer may
