@@ -71,7 +71,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	redis.SetLogger(storeLog{o.Logger}) // there is one for the whole process
 	registry := prometheus.NewRegistry()
 	s := &Server{options: o, tls: tlsConfig, floor: floor, metrics: telemetry.New(registry), done: make(chan struct{})}
-	keys := newKeyPool(s.metrics, o.Logger)
+	keys := newKeyPool(s.metrics, o.Logger, o.Now)
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "securedmcp", Name: "issuer_keys_age_seconds", Help: "Time since the issuer's keys were last fetched.",
 	}, keys.oldest))

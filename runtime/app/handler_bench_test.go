@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -55,7 +56,7 @@ func BenchmarkHandler(b *testing.B) {
 	build := builder{
 		floor:   new(tlsFloor),
 		options: Options{ConfigFile: file, Logger: logger, Builtins: map[string]mcp.ToolHandler{"echo": benchEcho}},
-		metrics: metrics, keys: newKeyPool(metrics, logger),
+		metrics: metrics, keys: newKeyPool(metrics, logger, time.Now),
 	}
 	src, err := build.read()
 	if err != nil {

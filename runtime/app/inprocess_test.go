@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -29,7 +30,7 @@ func loadInProcess(t testing.TB, c *config.RuntimeConfig, o Options) http.Handle
 		t.Fatal(err)
 	}
 	metrics := telemetry.New(prometheus.NewRegistry())
-	b := &builder{options: o, metrics: metrics, keys: newKeyPool(metrics, o.Logger), floor: new(tlsFloor)}
+	b := &builder{options: o, metrics: metrics, keys: newKeyPool(metrics, o.Logger, time.Now), floor: new(tlsFloor)}
 	served := live.New(b.read, b.build)
 	t.Cleanup(served.Close)
 	if _, err := served.Reload(t.Context()); err != nil {

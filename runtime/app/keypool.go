@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"log/slog"
 	"sync"
+	"time"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/internal/authn"
@@ -15,6 +16,7 @@ import (
 type keyPool struct {
 	observer authn.KeysObserver
 	logger   *slog.Logger
+	now      func() time.Time
 
 	mu      sync.Mutex
 	entries map[keyPoolID]*keyPoolEntry
@@ -31,8 +33,8 @@ type keyPoolEntry struct {
 	users int
 }
 
-func newKeyPool(observer authn.KeysObserver, logger *slog.Logger) *keyPool {
-	return &keyPool{observer: observer, logger: logger, entries: map[keyPoolID]*keyPoolEntry{}}
+func newKeyPool(observer authn.KeysObserver, logger *slog.Logger, now func() time.Time) *keyPool {
+	return &keyPool{observer: observer, logger: logger, now: now, entries: map[keyPoolID]*keyPoolEntry{}}
 }
 
 // acquire returns the issuer's keys, fetched at least once, and a function to
@@ -75,7 +77,9 @@ func (p *keyPool) fetch(ctx context.Context, id keyPoolID, caBundle []byte) (*au
 	if err != nil {
 		return nil, err
 	}
-	return authn.NewKeys(ctx, authn.KeysConfig{Issuer: id.issuer, JWKSURI: id.jwksURI, Client: client, Observer: p.observer, Logger: p.logger})
+	return authn.NewKeys(ctx, authn.KeysConfig{
+		Issuer: id.issuer, JWKSURI: id.jwksURI, Client: client, Now: p.now, Observer: p.observer, Logger: p.logger,
+	})
 }
 
 // release closes keys that nobody uses any more. Closing waits for a fetch that

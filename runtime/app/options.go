@@ -52,6 +52,8 @@ type Options struct {
 	Level *slog.LevelVar
 	// Version is told to clients in the MCP server information.
 	Version string
+	// Now is the clock that the issuer's keys age by. Default time.Now.
+	Now func() time.Time
 }
 
 // Timeouts close connections that dribble, of either listener. 0 means the
@@ -95,6 +97,9 @@ func (o *Options) complete() error {
 		o.Logger = slog.Default()
 	}
 	o.Timeouts.complete()
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Version == "" {
 		o.Version = "dev"
 	}

@@ -3,11 +3,13 @@ package contract
 import (
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 
+	"github.com/securedmcp/operator/runtime/app"
 	"github.com/securedmcp/operator/test/oauthtest"
 	"github.com/securedmcp/operator/test/redistest"
 	"github.com/securedmcp/operator/test/runtimetest"
@@ -78,12 +80,18 @@ var tokenFields = map[string]func(*testing.T){
 			t.Errorf("10 seconds after exp without any: status %d, want 401", got)
 		}
 	},
-	// Less than the API allows, for a test that does not take ten minutes.
 	"tokens.staleKeysSeconds": func(t *testing.T) {
-		s := apply(t, patch(t, `tokens: {staleKeysSeconds: 1}`))
+		var passed atomic.Int64
+		now := func() time.Time { return time.Now().Add(time.Duration(passed.Load())) }
+		s := cluster{options: func(o *app.Options) { o.Now = now }}.apply(t, patch(t, `tokens: {staleKeysSeconds: 1200}`))
 		token := s.token("")
 		s.issuer.SetOutage(true)
-		runtimetest.Eventually(t, "the keys to be too old", func() bool { return s.status(token) == http.StatusServiceUnavailable }, s.Logs)
+		for after, want := range map[time.Duration]int{15 * time.Minute: http.StatusOK, 21 * time.Minute: http.StatusServiceUnavailable} {
+			passed.Store(int64(after))
+			if got := s.status(token); got != want {
+				t.Errorf("%s after the last fetch: status %d, want %d", after, got, want)
+			}
+		}
 	},
 	"tokens.dpop": func(t *testing.T) {
 		key := newKey(t, jwa.ES256)

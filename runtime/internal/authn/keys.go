@@ -30,6 +30,8 @@ type KeysConfig struct {
 	// removed key is still accepted while the issuer can be reached. Default 5
 	// minutes.
 	Refresh time.Duration
+	// Now is the clock that keys age by. Default time.Now.
+	Now func() time.Time
 	// Observer is told of each fetch; may be nil.
 	Observer KeysObserver
 	// Logger must not be nil.
@@ -80,6 +82,9 @@ func NewKeys(ctx context.Context, cfg KeysConfig) (*Keys, error) {
 	if cfg.Refresh == 0 {
 		cfg.Refresh = defaultRefresh
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	k := &Keys{
 		cfg:    cfg,
 		budget: rate.NewLimiter(rate.Every(refetchEvery), refetchBurst),
@@ -105,7 +110,7 @@ func (k *Keys) Close() {
 
 // Age returns how long ago the keys were fetched.
 func (k *Keys) Age() time.Duration {
-	return time.Since(time.Unix(0, k.fetched.Load()))
+	return k.cfg.Now().Sub(time.Unix(0, k.fetched.Load()))
 }
 
 // set returns the current keys. Where they were fetched longer ago than maxStale,
@@ -189,7 +194,7 @@ func (k *Keys) fetchKeysLocked(ctx context.Context) error {
 		return k.noKeys(next)
 	}
 	k.replace(prev, next)
-	k.fetched.Store(time.Now().UnixNano())
+	k.fetched.Store(k.cfg.Now().UnixNano())
 	return nil
 }
 
