@@ -131,7 +131,7 @@ func TestEveryCallOfAPassMayGoWrong(t *testing.T) {
 	for name, fault := range all {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t)
+			w := newNarrowWorld(t)
 			for _, name := range faultyWorks {
 				w.failEverywhere(name, fault)
 			}

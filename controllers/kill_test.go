@@ -141,7 +141,7 @@ func TestOperatorMayDieAtEveryWriteOfAPass(t *testing.T) {
 
 func dieEverywhere(t *testing.T, work work, arrives bool) {
 	t.Helper()
-	w := newWorld(t)
+	w := newNarrowWorld(t)
 	for n := range 40 {
 		s := w.server(fmt.Sprintf("a%d", n))
 		begin(w, work, s)
@@ -201,7 +201,7 @@ func (w *world) restart(work work) {
 	if work.policy != nil {
 		policy = work.policy(w)
 	}
-	w.operator = startOperatorWith(w.t, w.network, policy)
+	w.operator = startOperatorWith(w.t, w.network, policy, w.namespace)
 }
 
 // without is the work without its policy.

@@ -16,6 +16,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -49,13 +50,15 @@ func startOperator(t testing.TB, network *podNetwork) *operator {
 
 var platform = controllers.Platform{RuntimeImage: runtimeImage, OperatorNamespace: "securedmcp-system"}
 
-func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Policy) *operator {
+// startOperatorWith may narrow the operator to namespaces, which is quicker when
+// others are full of the remains of tests.
+func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Policy, namespaces ...string) *operator {
 	t.Helper()
 	counted, faults := new(writes), new(faults)
 	cfg := kubetest.Config(t)
 	cfg.Wrap(counted.count)
 	cfg.Wrap(faults.inject) // what goes wrong on the way is not counted
-	mgr := newManager(t, cfg)
+	mgr := newManager(t, cfg, namespaces...)
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
@@ -94,11 +97,18 @@ func newAPIs(t testing.TB, mgr ctrl.Manager) *controllers.APIs {
 	return apis
 }
 
-func newManager(t testing.TB, cfg *rest.Config) ctrl.Manager {
+func newManager(t testing.TB, cfg *rest.Config, namespaces ...string) ctrl.Manager {
 	t.Helper()
+	caching := controllers.CacheOptions()
+	for _, namespace := range namespaces {
+		if caching.DefaultNamespaces == nil {
+			caching.DefaultNamespaces = map[string]cache.Config{}
+		}
+		caching.DefaultNamespaces[namespace] = cache.Config{}
+	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:  scheme(t),
-		Cache:   controllers.CacheOptions(),
+		Cache:   caching,
 		Client:  controllers.ClientOptions(),
 		Metrics: metricsserver.Options{BindAddress: "0"},
 	})

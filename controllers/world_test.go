@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
 	"github.com/securedmcp/operator/test/kubetest"
 )
 
@@ -50,6 +51,15 @@ func newWorld(t testing.TB) *world {
 	}
 	w := &world{t: t, person: client.WithFieldOwner(person, "person"), namespace: ns.Name, network: newPodNetwork()}
 	w.operator = startOperator(t, w.network)
+	return w
+}
+
+// newNarrowWorld has an operator that sees its own namespace only.
+func newNarrowWorld(t testing.TB) *world {
+	t.Helper()
+	w := newWorld(t)
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, controllers.Policy{}, w.namespace)
 	return w
 }
 
