@@ -104,15 +104,15 @@ func (d *document) decode(raw []byte) error {
 // yamlLine is how the YAML libraries say where.
 var yamlLine = regexp.MustCompile(`line (\d+): `)
 
-// unfinished is how they begin when a block does not go on as it should. The line
-// is then that before the one where the block begins; where it goes wrong is not
-// told.
-const unfinished = "did not find expected "
+// unfinished is what they say when a block does not go on as it should. The line
+// is then that before the one where the block begins, and the first has none;
+// where it goes wrong is not told.
+var unfinished = regexp.MustCompile(`^did not find expected (key|node content|<document start>|'-' indicator|',' or '[\]}]')`)
 
 func (d *document) syntaxProblem(raw []byte, err error) Problems {
 	detail := strings.TrimPrefix(err.Error(), "yaml: ")
 	detail = strings.TrimPrefix(detail, "error converting YAML to JSON: yaml: ")
-	line := 1
+	line := 0
 	if m := yamlLine.FindStringSubmatch(detail); m != nil {
 		line, _ = strconv.Atoi(m[1])
 		detail = strings.Replace(detail, m[0], "", 1)
@@ -120,11 +120,12 @@ func (d *document) syntaxProblem(raw []byte, err error) Problems {
 	if tab := tabbedLine(raw); tab > 0 && strings.Contains(detail, "tab character") {
 		line = tab
 	}
-	if strings.HasPrefix(detail, unfinished) {
+	if unfinished.MatchString(detail) {
 		line++
 		detail += " in the block that begins here; check its indentation and brackets"
 	}
-	return Problems{{File: d.file, Line: d.line + line, Column: 1, Detail: "not YAML: " + detail}}
+	last := bytes.Count(raw, []byte("\n")) + 1 // they count the end of a text that is unfinished as a line
+	return Problems{{File: d.file, Line: d.line + min(max(line, 1), last), Column: 1, Detail: "not YAML: " + detail}}
 }
 
 // tabbedLine returns the first line that is indented with a tab, 0 if none is: the
