@@ -10,9 +10,11 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cases=0
 
+suffix= # of the names of the files: _test for tests
+
 # package FOLDER [IMPORT] writes a package at the path of a real one.
 package() {
-	local name=p$cases
+	local name=p$cases$suffix
 	mkdir -p "$scratch/$1"
 	{
 		echo "package $(basename -- "$1")"
@@ -23,10 +25,12 @@ package() {
 
 declare -A want # file -> the rule that must refuse it, or "none"
 refused() { cases=$((cases + 1)) && want[$(package "$2" "$3")]=$1; }
+in_test() { suffix=_test && "$@" && suffix=; }
 allowed() { cases=$((cases + 1)) && want[$(package "$1" "$2")]=none; }
 
 # The packages of our own that the cases import.
-for folder in api/v1alpha1 api/applyconfiguration api/config/v1alpha1 controllers controllers/render runtime/app; do
+for folder in api/v1alpha1 api/applyconfiguration api/config/v1alpha1 controllers controllers/app controllers/render runtime/app runtime/leaf \
+	cmd/securedmcp/authserver test/oauthtest; do
 	package "$folder" >/dev/null
 done
 
@@ -57,15 +61,39 @@ for data_plane in runtime/app runtime/internal/authn cmd/runtime; do
 	refused runtime "$data_plane" "$module/api/applyconfiguration"
 	refused runtime "$data_plane" "$module/controllers"
 	refused runtime "$data_plane" "$module/controllers/render"
+	refused runtime "$data_plane" "$module/test/oauthtest"
+	refused runtime "$data_plane" github.com/spf13/cobra
 	allowed "$data_plane" "$module/api/config/v1alpha1"
 	allowed "$data_plane" github.com/modelcontextprotocol/go-sdk/mcp
+	allowed "$data_plane" golang.org/x/sync/errgroup
+	in_test refused runtime-tests "$data_plane" "$module/api/v1alpha1"
+	in_test refused runtime-tests "$data_plane" "$module/controllers"
+	in_test refused runtime-tests "$data_plane" k8s.io/apimachinery/pkg/types
+	in_test allowed "$data_plane" "$module/test/oauthtest"
 done
-refused operator cmd/operator "$module/runtime/app"
-allowed cmd/operator "$module/controllers"
-allowed cmd/operator sigs.k8s.io/controller-runtime
-refused oauthtest test/oauthtest k8s.io/apimachinery/pkg/types
-refused oauthtest test/oauthtest sigs.k8s.io/yaml
-allowed test/oauthtest github.com/lestrrat-go/jwx/v2/jwt
+for control_plane in cmd/operator controllers controllers/app controllers/internal/issuerprobe; do
+	refused control-plane "$control_plane" "$module/runtime/leaf"
+	refused control-plane "$control_plane" "$module/test/oauthtest"
+	refused control-plane "$control_plane" "$module/cmd/securedmcp/authserver"
+	allowed "$control_plane" "$module/controllers/render"
+	allowed "$control_plane" sigs.k8s.io/controller-runtime
+	in_test allowed "$control_plane" "$module/runtime/leaf"
+done
+for command_line in cmd/securedmcp cmd/securedmcp/internal/serve; do
+	refused command-line "$command_line" "$module/controllers"
+	refused command-line "$command_line" "$module/controllers/app"
+	refused command-line "$command_line" "$module/test/oauthtest"
+	refused command-line "$command_line" k8s.io/client-go/rest
+	refused command-line "$command_line" sigs.k8s.io/controller-runtime
+	allowed "$command_line" "$module/controllers/render"
+	allowed "$command_line" "$module/runtime/app"
+	in_test allowed "$command_line" "$module/test/oauthtest"
+done
+for server in cmd/securedmcp/authserver test/oauthtest; do
+	refused authorization-server "$server" k8s.io/apimachinery/pkg/types
+	refused authorization-server "$server" sigs.k8s.io/yaml
+	allowed "$server" github.com/lestrrat-go/jwx/v2/jwt
+done
 
 cp go.mod go.sum "$scratch"
 (cd "$scratch" && "$linter" run --allow-serial-runners --config "$OLDPWD/.golangci.yaml" --enable-only depguard --issues-exit-code 0 \

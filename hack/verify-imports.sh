@@ -24,6 +24,13 @@ only() {
 	report "$1" "$(grep -v -E -- "^$module/${1#./}$|$2" <<<"$found" || true)" "$3"
 }
 
+# shipped PACKAGE: nothing that is there for tests is in the program.
+shipped() {
+	local found
+	found=$(go list -deps "$1")
+	report "$1" "$(grep -E -- "^(testing|net/http/httptest)(/|$)|^$module/(test|hack)/|/envtest(/|$)" <<<"$found" || true)" "nothing that is there for tests"
+}
+
 report() {
 	if [ -z "$2" ]; then
 		echo "ok: $1: $3"
@@ -45,5 +52,9 @@ for pure in ./controllers/render ./controllers/internal/desired; do
 	never "$pure" "^(sigs\.k8s\.io/controller-runtime|k8s\.io/client-go/(dynamic|kubernetes/typed))(/|$)|^k8s\.io/client-go/kubernetes$" "no client"
 done
 never ./cmd/securedmcp "^(sigs\.k8s\.io/controller-runtime|k8s\.io/client-go)(/|$)" "no Kubernetes client in the command line"
-never ./test/oauthtest "^(k8s\.io|sigs\.k8s\.io)/" "no Kubernetes code in the test authorization server"
+never ./cmd/securedmcp "^$module/controllers(/app)?$" "no reconciler in the command line"
+never ./cmd/securedmcp/authserver "^(k8s\.io|sigs\.k8s\.io)/" "no Kubernetes code in the development authorization server"
+for program in ./cmd/operator ./cmd/runtime ./cmd/securedmcp; do
+	shipped "$program"
+done
 exit "$wrong"

@@ -4,18 +4,11 @@ import (
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
+	"testing"
 	"time"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 )
-
-// TB is what New needs of a testing.TB. It is an interface of our own so that
-// programs that use NewHandler do not link package testing.
-type TB interface {
-	Helper()
-	Cleanup(func())
-	Fatalf(format string, args ...any)
-}
 
 // Server is a Handler that listens on a loopback port until its test ends.
 type Server struct {
@@ -23,7 +16,7 @@ type Server struct {
 	// URL is the base URL of the listener, without the issuer's path.
 	URL string
 
-	t    TB
+	t    testing.TB
 	http *httptest.Server
 }
 
@@ -71,7 +64,7 @@ func AutoApprove(subject string) Option {
 
 // New starts a server that stops when the test ends. Authorization requests are
 // approved for [DefaultSubject] unless With sets AutoApprove to "".
-func New(t TB, options ...Option) *Server {
+func New(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	listener := httptest.NewUnstartedServer(nil)
 	t.Cleanup(func() {

@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/securedmcp/operator/test/oauthtest"
+	"github.com/securedmcp/operator/cmd/securedmcp/authserver"
 )
 
 const (
@@ -33,8 +33,8 @@ type TLS struct {
 }
 
 // Client returns the client that needs no registration.
-func Client() oauthtest.Client {
-	return oauthtest.Client{ID: ClientID, Secret: ClientSecret, Name: "Development client"}
+func Client() authserver.Client {
+	return authserver.Client{ID: ClientID, Secret: ClientSecret, Name: "Development client"}
 }
 
 // Serve answers on listener until ctx ends, and then lets requests end.

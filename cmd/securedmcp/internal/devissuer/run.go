@@ -8,7 +8,7 @@ import (
 	"io"
 	"net"
 
-	"github.com/securedmcp/operator/test/oauthtest"
+	"github.com/securedmcp/operator/cmd/securedmcp/authserver"
 )
 
 // Options are those of a development authorization server on its own.
@@ -46,7 +46,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	defer listener.Close()
 	o.Issuer = cmp.Or(o.Issuer, ownAddress(listener, o.TLS))
-	handler, err := oauthtest.NewHandler(o.config())
+	handler, err := authserver.NewHandler(o.config())
 	if err != nil {
 		return fmt.Errorf("%w: --issuer: %w", ErrUsage, err)
 	}
@@ -54,11 +54,11 @@ func Run(ctx context.Context, o Options) error {
 	return Serve(ctx, listener, handler, o.TLS)
 }
 
-func (o Options) config() oauthtest.Config {
-	return oauthtest.Config{
+func (o Options) config() authserver.Config {
+	return authserver.Config{
 		Issuer: o.Issuer, Audience: o.Audience, Scopes: o.Scopes,
 		AutoApprove: o.AutoApprove, Subjects: o.Subjects,
-		Clients: []oauthtest.Client{Client()},
+		Clients: []authserver.Client{Client()},
 	}
 }
 

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/securedmcp/operator/cmd/securedmcp/authserver"
 	"github.com/securedmcp/operator/cmd/securedmcp/internal/devissuer"
-	"github.com/securedmcp/operator/test/oauthtest"
 )
 
 // devSubject is who the printed token is about.
@@ -17,7 +17,7 @@ const devSubject = "dev-user"
 
 // issuer is the development authorization server beside the runtime.
 type issuer struct {
-	*oauthtest.Handler
+	*authserver.Handler
 	listener net.Listener
 	// served is what it issues tokens for; it changes with the manifest.
 	served atomic.Pointer[rendering]
@@ -39,14 +39,14 @@ func newIssuer(ctx context.Context, address string) (*issuer, error) {
 	return i, nil
 }
 
-func (i *issuer) newHandler() (*oauthtest.Handler, error) {
+func (i *issuer) newHandler() (*authserver.Handler, error) {
 	base, err := loopbackURL("--dev-issuer", i.listener.Addr().String())
 	if err != nil {
 		return nil, err
 	}
-	return oauthtest.NewHandler(oauthtest.Config{
+	return authserver.NewHandler(authserver.Config{
 		Issuer:      base,
-		Clients:     []oauthtest.Client{devissuer.Client()},
+		Clients:     []authserver.Client{devissuer.Client()},
 		Subjects:    []string{devSubject},
 		AudienceFor: i.audienceFor,
 	})
@@ -64,7 +64,7 @@ func (i *issuer) audienceFor(resource string) string {
 
 // token has every scope of the manifest.
 func (i *issuer) token() (string, error) {
-	return i.Mint(oauthtest.Claims{
+	return i.Mint(authserver.Claims{
 		"sub":       devSubject,
 		"client_id": devissuer.ClientID,
 		"scope":     strings.Join(i.served.Load().scopes(), " "),

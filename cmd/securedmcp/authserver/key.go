@@ -1,0 +1,132 @@
+package authserver
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+
+	"github.com/lestrrat-go/jwx/v2/jwa"
+	"github.com/lestrrat-go/jwx/v2/jwk"
+	"github.com/lestrrat-go/jwx/v2/jws"
+)
+
+// Key is a signing key pair.
+type Key struct {
+	// ID is the kid: the key's RFC 7638 thumbprint, unless set otherwise before
+	// the key is used.
+	ID string
+	// Algorithm is what the key signs with.
+	Algorithm jwa.SignatureAlgorithm
+	// Members changes the published JWK; a nil value leaves a member out. Some
+	// authorization servers publish keys without alg, use or even kid.
+	Members map[string]any
+
+	private crypto.Signer
+	public  jwk.Key
+}
+
+// NewKey makes a key for one of the algorithms that Config.Algorithm lists.
+func NewKey(algorithm jwa.SignatureAlgorithm) (*Key, error) {
+	private, err := generate(algorithm)
+	if err != nil {
+		return nil, err
+	}
+	public, err := jwk.FromRaw(private.Public())
+	if err != nil {
+		return nil, fmt.Errorf("making a JWK: %w", err)
+	}
+	thumbprint, err := public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("computing the thumbprint of a key: %w", err)
+	}
+	id := base64.RawURLEncoding.EncodeToString(thumbprint)
+	return &Key{ID: id, Algorithm: algorithm, private: private, public: public}, nil
+}
+
+func generate(algorithm jwa.SignatureAlgorithm) (crypto.Signer, error) {
+	switch algorithm {
+	case jwa.ES256:
+		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	case jwa.ES384:
+		return ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
+	case jwa.ES512:
+		return ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	case jwa.RS256, jwa.RS384, jwa.RS512, jwa.PS256, jwa.PS384, jwa.PS512:
+		return rsa.GenerateKey(rand.Reader, 2048)
+	case jwa.EdDSA:
+		_, private, err := ed25519.GenerateKey(rand.Reader)
+		return private, err
+	default:
+		return nil, fmt.Errorf("algorithm %q: want one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA", algorithm)
+	}
+}
+
+// PublicPEM is the public key in PEM, for example to show that it is no HMAC
+// secret.
+func (k *Key) PublicPEM() []byte {
+	der, err := x509.MarshalPKIXPublicKey(k.private.Public())
+	if err != nil {
+		panic(fmt.Sprintf("encoding a public key that NewKey made: %v", err))
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
+}
+
+// PrivatePEM is the private key in PEM (PKCS #8), for a client that signs with
+// it.
+func (k *Key) PrivatePEM() []byte {
+	der, err := x509.MarshalPKCS8PrivateKey(k.private)
+	if err != nil {
+		panic(fmt.Sprintf("encoding a private key that NewKey made: %v", err))
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// JWK is the public key as the key set publishes it (RFC 7517).
+func (k *Key) JWK() map[string]any {
+	raw, err := json.Marshal(k.public)
+	if err != nil {
+		panic(fmt.Sprintf("encoding a public key that NewKey made: %v", err))
+	}
+	var members map[string]any
+	if err := json.Unmarshal(raw, &members); err != nil {
+		panic(fmt.Sprintf("decoding a JWK that was just encoded: %v", err))
+	}
+	overlay(members, map[string]any{"kid": k.ID, "alg": k.Algorithm.String(), "use": "sig"})
+	overlay(members, k.Members)
+	return members
+}
+
+// PrivateJWK is the JSON of the private key with the names that the key set
+// publishes: what an authorization server must never serve, for tests that do.
+func (k *Key) PrivateJWK() []byte {
+	private, err := jwk.FromRaw(k.private)
+	if err != nil {
+		panic(fmt.Sprintf("encoding a private key that NewKey made: %v", err))
+	}
+	for name, value := range map[string]any{jwk.KeyIDKey: k.ID, jwk.AlgorithmKey: k.Algorithm, jwk.KeyUsageKey: jwk.ForSignature} {
+		if err := private.Set(name, value); err != nil {
+			panic(fmt.Sprintf("naming a private key: %v", err))
+		}
+	}
+	raw, err := json.Marshal(private)
+	if err != nil {
+		panic(fmt.Sprintf("encoding a private key that NewKey made: %v", err))
+	}
+	return raw
+}
+
+func (k *Key) sign(input []byte) ([]byte, error) {
+	signer, err := jws.NewSigner(k.Algorithm)
+	if err != nil {
+		return nil, fmt.Errorf("signing with %s: %w", k.Algorithm, err)
+	}
+	return signer.Sign(input, k.private)
+}

@@ -1,0 +1,46 @@
+package oauthtest
+
+import "github.com/securedmcp/operator/cmd/securedmcp/authserver"
+
+// What tests need of the server has its name here, too, so that they import one
+// package.
+type (
+	Claims      = authserver.Claims
+	Client      = authserver.Client
+	Config      = authserver.Config
+	Endpoint    = authserver.Endpoint
+	Fault       = authserver.Fault
+	Handler     = authserver.Handler
+	Key         = authserver.Key
+	TokenOption = authserver.TokenOption
+)
+
+// The names of the server's constants.
+const (
+	DefaultClientID = authserver.DefaultClientID
+	DefaultSubject  = authserver.DefaultSubject
+
+	EndpointOAuthMetadata          = authserver.EndpointOAuthMetadata
+	EndpointOAuthMetadataAppended  = authserver.EndpointOAuthMetadataAppended
+	EndpointOpenIDMetadata         = authserver.EndpointOpenIDMetadata
+	EndpointOpenIDMetadataAppended = authserver.EndpointOpenIDMetadataAppended
+	EndpointJWKS                   = authserver.EndpointJWKS
+	EndpointIntrospect             = authserver.EndpointIntrospect
+)
+
+// The names of the server's functions.
+var (
+	MetadataEndpoints = authserver.MetadataEndpoints
+	NewHandler        = authserver.NewHandler
+	NewKey            = authserver.NewKey
+	TokenHash         = authserver.TokenHash
+
+	BadSignature   = authserver.BadSignature
+	Header         = authserver.Header
+	Opaque         = authserver.Opaque
+	RawHeader      = authserver.RawHeader
+	RawPayload     = authserver.RawPayload
+	SignedWith     = authserver.SignedWith
+	SignedWithHMAC = authserver.SignedWithHMAC
+	Unsigned       = authserver.Unsigned
+)
