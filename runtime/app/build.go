@@ -20,6 +20,7 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/live"
 	"github.com/securedmcp/operator/runtime/internal/nonce"
 	"github.com/securedmcp/operator/runtime/internal/policy"
+	"github.com/securedmcp/operator/runtime/internal/ratelimit"
 	"github.com/securedmcp/operator/runtime/internal/replay"
 	"github.com/securedmcp/operator/runtime/internal/telemetry"
 	"github.com/securedmcp/operator/runtime/internal/tools"
@@ -32,10 +33,11 @@ type builder struct {
 	keys    *keyPool
 	floor   *tlsFloor
 	issuers authn.Issuers
-	proofs  *replay.Memory // nil before the first configuration with DPoP
-	secrets *nonce.Secrets // nil before the first configuration with nonces
-	pace    *httpmw.Pace   // outlives configurations: a change must not let a flood in
-	closing sync.WaitGroup // what instances still do after they were closed
+	rates   *ratelimit.Local // nil before the first configuration with a limit
+	proofs  *replay.Memory   // nil before the first configuration with DPoP
+	secrets *nonce.Secrets   // nil before the first configuration with nonces
+	pace    *httpmw.Pace     // outlives configurations: a change must not let a flood in
+	closing sync.WaitGroup   // what instances still do after they were closed
 }
 
 // read reads the configuration and the files that it refers to.
@@ -105,18 +107,19 @@ func (b *builder) build(ctx context.Context, src *live.Source) (instance *live.I
 	if p.authenticator, err = b.newAuthenticator(ctx, c, p.policy, src.Files, &held); err != nil {
 		return nil, err
 	}
-	store, err := newStore(c, src.Files, &held)
+	shared, err := b.newStore(ctx, c, src.Files, &held)
 	if err != nil {
 		return nil, err
 	}
-	if p.dpop, err = b.newDPoP(ctx, c, p.policy, store); err != nil {
+	if p.dpop, err = b.newDPoP(ctx, c, p.policy, shared); err != nil {
 		return nil, err
 	}
 	p.responder.DPoP = newDPoPChallenge(c, p.dpop)
 	if p.tracer, err = b.newTracer(ctx, c, src.Files, &held); err != nil {
 		return nil, err
 	}
-	p.limiter = newLimiter(c, store, b.metrics, b.options.Logger)
+	p.limiter = b.newLimiter(c, shared)
+	b.metrics.Shared(shared.rate, shared.proofs)
 	if b.options.Level != nil {
 		b.options.Level.Set(logLevels[c.LogLevel])
 	}

@@ -2,26 +2,26 @@ package app
 
 import (
 	"cmp"
-	"log/slog"
 	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/internal/ratelimit"
 )
 
 // newLimiter returns nil where the rate is not limited. Replicas share the limit
-// through store unless that is nil.
-func newLimiter(c *config.RuntimeConfig, store *redis.Client, observer ratelimit.Observer, logger *slog.Logger) ratelimit.Limiter {
+// through the store if there is one.
+func (b *builder) newLimiter(c *config.RuntimeConfig, s store) ratelimit.Limiter {
 	if c.RateLimit == nil {
 		return nil
 	}
-	rate := rateOf(c.RateLimit)
-	if store == nil {
-		return ratelimit.NewLocal(rate)
+	// A change of something else must not give everyone their allowance back.
+	if rate := rateOf(c.RateLimit); b.rates == nil || b.rates.Rate() != rate {
+		b.rates = ratelimit.NewLocal(rate)
 	}
-	return ratelimit.NewShared(rate, c.Resource, store, observer, logger)
+	if s.client == nil {
+		return b.rates
+	}
+	return ratelimit.NewShared(c.Resource, s.client, b.rates, s.rate)
 }
 
 func rateOf(r *config.RateLimit) ratelimit.Rate {

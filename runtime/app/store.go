@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -9,15 +10,55 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/internal/sharedstore"
 )
 
-// newStore returns a client of the store that replicas share, nil where none is
-// configured. It connects when it is first needed.
-func newStore(c *config.RuntimeConfig, files map[string][]byte, held *closers) (*redis.Client, error) {
+// store is what replicas share, as one configuration uses it. All of it is nil
+// where there is none.
+type store struct {
+	client *redis.Client
+	// rate and proofs, nil without DPoP, know whether it answers: not everything
+	// may be allowed to this server there.
+	rate, proofs *sharedstore.Breaker
+}
+
+// newStore asks the store once, so that it is known from the start whether it
+// answers.
+func (b *builder) newStore(ctx context.Context, c *config.RuntimeConfig, files map[string][]byte, held *closers) (s store, err error) {
 	if c.RateLimit == nil || c.RateLimit.Redis == nil {
-		return nil, nil
+		return s, nil
 	}
-	r := c.RateLimit.Redis
+	if s.client, err = newStoreClient(c.RateLimit.Redis, files); err != nil {
+		return s, err
+	}
+	held.add(func() { _ = s.client.Close() })
+	ping := func(ctx context.Context) error { return s.client.Ping(ctx).Err() }
+	s.rate = sharedstore.NewBreaker(b.reportRate)
+	_ = s.rate.Do(ctx, ping)
+	if c.Tokens.DPoPEnabled() {
+		s.proofs = sharedstore.NewBreaker(b.reportProofs)
+		_ = s.proofs.Do(ctx, ping)
+	}
+	return s, nil
+}
+
+func (b *builder) reportRate(err error) {
+	if err != nil {
+		b.options.Logger.Warn("the shared rate limit store does not answer; each replica limits on its own", "error", err)
+		return
+	}
+	b.options.Logger.Info("the shared rate limit store answers again")
+}
+
+func (b *builder) reportProofs(err error) {
+	if err != nil {
+		b.options.Logger.Warn("the shared store does not answer; each replica remembers DPoP proofs on its own", "error", err)
+		return
+	}
+	b.options.Logger.Info("the shared store answers again; replicas share the memory of DPoP proofs")
+}
+
+func newStoreClient(r *config.Redis, files map[string][]byte) (*redis.Client, error) {
 	options := &redis.Options{Addr: r.Address, MaxRetries: -1, Password: strings.TrimRight(string(files[r.PasswordFile]), "\r\n")}
 	if r.TLS {
 		roots, err := storeRoots(files[r.CABundleFile])
@@ -26,9 +67,7 @@ func newStore(c *config.RuntimeConfig, files map[string][]byte, held *closers) (
 		}
 		options.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	}
-	client := redis.NewClient(options)
-	held.add(func() { _ = client.Close() })
-	return client, nil
+	return redis.NewClient(options), nil
 }
 
 // storeRoots returns nil, which means the system's, where no bundle is given.

@@ -64,6 +64,9 @@ func NewLocal(rate Rate) *Local {
 	return l
 }
 
+// Rate is what the Limiter allows.
+func (l *Local) Rate() Rate { return l.rate }
+
 // Take implements Limiter.
 func (l *Local) Take(_ context.Context, identity string, n int) Verdict {
 	id := maphash.String(l.seed, identity)

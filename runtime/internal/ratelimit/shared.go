@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -27,11 +26,6 @@ redis.call('SET', KEYS[1], string.format('%.0f', due), 'PX', math.ceil((due - no
 return 0
 `)
 
-// Observer is told when the store stops and starts answering.
-type Observer interface {
-	RateLimitShared(ok bool)
-}
-
 // Shared is a Limiter that replicas share through Redis or Valkey. While the
 // store does not answer each replica limits on its own.
 type Shared struct {
@@ -43,20 +37,9 @@ type Shared struct {
 }
 
 // NewShared returns a Limiter over store. The prefix keeps servers that share a
-// store apart.
-func NewShared(rate Rate, prefix string, store redis.Scripter, observer Observer, logger *slog.Logger) *Shared {
-	observer.RateLimitShared(true)
-	return &Shared{
-		rate: rate, prefix: "securedmcp:rate:" + prefix + ":", store: store, fallback: NewLocal(rate),
-		breaker: sharedstore.NewBreaker(func(err error) {
-			observer.RateLimitShared(err == nil)
-			if err != nil {
-				logger.Warn("the shared rate limit store does not answer; each replica limits on its own", "error", err)
-				return
-			}
-			logger.Info("the shared rate limit store answers again")
-		}),
-	}
+// store apart. The rate is that of fallback.
+func NewShared(prefix string, store redis.Scripter, fallback *Local, breaker *sharedstore.Breaker) *Shared {
+	return &Shared{rate: fallback.rate, prefix: "securedmcp:rate:" + prefix + ":", store: store, fallback: fallback, breaker: breaker}
 }
 
 // Take implements Limiter.

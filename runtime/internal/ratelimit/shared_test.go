@@ -1,26 +1,21 @@
 package ratelimit
 
 import (
-	"log/slog"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/securedmcp/operator/runtime/internal/sharedstore"
 	"github.com/securedmcp/operator/test/redistest"
 )
 
-type observer struct{ shared atomic.Bool }
-
-func (o *observer) RateLimitShared(ok bool) { o.shared.Store(ok) }
-
-func newShared(t *testing.T, server *redistest.Server, prefix string, rate Rate) (*Shared, *observer) {
+func newShared(t *testing.T, server *redistest.Server, prefix string, rate Rate) (*Shared, *sharedstore.Breaker) {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1})
 	t.Cleanup(func() { _ = client.Close() })
-	o := new(observer)
-	return NewShared(rate, prefix, client, o, slog.New(slog.DiscardHandler)), o
+	breaker := sharedstore.NewBreaker(func(error) {})
+	return NewShared(prefix, client, NewLocal(rate), breaker), breaker
 }
 
 func TestReplicasShareOneLimit(t *testing.T) {
@@ -42,21 +37,21 @@ func TestReplicasShareOneLimit(t *testing.T) {
 
 func TestAnOutageOfTheStoreFallsBackAndIsReported(t *testing.T) {
 	server := redistest.Start(t)
-	l, o := newShared(t, server, "server", Rate{Interval: time.Hour, Burst: 3})
-	if got := allowed(t, l, "x", 5); got != 3 || !o.shared.Load() {
-		t.Fatalf("%d allowed, shared %v; want 3, true", got, o.shared.Load())
+	l, store := newShared(t, server, "server", Rate{Interval: time.Hour, Burst: 3})
+	if got := allowed(t, l, "x", 5); got != 3 || !store.Up() {
+		t.Fatalf("%d allowed, shared %v; want 3, true", got, store.Up())
 	}
 	server.Stop()
-	if got := allowed(t, l, "x", 5); got != 3 || o.shared.Load() {
-		t.Errorf("without the store: %d allowed, shared %v; want 3 of its own, false", got, o.shared.Load())
+	if got := allowed(t, l, "x", 5); got != 3 || store.Up() {
+		t.Errorf("without the store: %d allowed, shared %v; want 3 of its own, false", got, store.Up())
 	}
 	server.Restart()
 	deadline := time.Now().Add(10 * time.Second)
-	for !o.shared.Load() && time.Now().Before(deadline) {
+	for !store.Up() && time.Now().Before(deadline) {
 		l.Take(t.Context(), "y", 1)
 		time.Sleep(10 * time.Millisecond)
 	}
-	if !o.shared.Load() {
+	if !store.Up() {
 		t.Error("the store is back and not used")
 	}
 }

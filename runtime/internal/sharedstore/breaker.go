@@ -34,6 +34,10 @@ type Breaker struct {
 // answers again.
 func NewBreaker(changed func(err error)) *Breaker { return &Breaker{changed: changed} }
 
+// Up tells whether the store answered when it was last asked. A nil Breaker is one
+// of no store.
+func (b *Breaker) Up() bool { return b != nil && !b.down.Load() }
+
 // Do runs ask, within 100 ms. While the store is away it returns ErrAway at
 // once, but for one call a second that finds out whether the store is back.
 func (b *Breaker) Do(ctx context.Context, ask func(context.Context) error) error {

@@ -27,6 +27,9 @@ func TestAStoreThatIsAwayIsTriedOnceASecond(t *testing.T) {
 				t.Fatalf("while it is away: error %v, want ErrAway", err)
 			}
 		}
+		if b.Up() {
+			t.Error("it is said to be up")
+		}
 		if asked != 1 {
 			t.Errorf("the store was asked %d times, want once", asked)
 		}
@@ -35,8 +38,8 @@ func TestAStoreThatIsAwayIsTriedOnceASecond(t *testing.T) {
 		if err := do(); err != nil {
 			t.Errorf("after a second: error %v", err)
 		}
-		if err := do(); err != nil || asked != 3 {
-			t.Errorf("once it is back: error %v, asked %d times; want every call", err, asked)
+		if err := do(); err != nil || asked != 3 || !b.Up() {
+			t.Errorf("once it is back: error %v, asked %d times, up %v; want every call", err, asked, b.Up())
 		}
 		if diff := cmp.Diff([]error{broken, nil}, changes, cmp.Comparer(errors.Is)); diff != "" {
 			t.Errorf("changes (-want +got):\n%s", diff)

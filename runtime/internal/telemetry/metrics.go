@@ -5,12 +5,14 @@ package telemetry
 import (
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
 	"github.com/securedmcp/operator/runtime/internal/authn"
+	"github.com/securedmcp/operator/runtime/internal/sharedstore"
 )
 
 // Metrics are the runtime's own; the zero value is not usable.
@@ -27,8 +29,8 @@ type Metrics struct {
 	config        *prometheus.GaugeVec
 	configGood    prometheus.Gauge
 	configLoaded  prometheus.Gauge
-	rateShared    prometheus.Gauge
-	dpopShared    prometheus.Gauge
+	rateShared    atomic.Pointer[sharedstore.Breaker]
+	dpopShared    atomic.Pointer[sharedstore.Breaker]
 	introspection *prometheus.HistogramVec
 	spans         *prometheus.CounterVec
 }
@@ -65,13 +67,18 @@ func New(registry *prometheus.Registry) *Metrics {
 	}
 	m.configGood = gauge("config_last_reload_successful", "1 while the newest configuration is in force, 0 while it is refused and an older one is.")
 	m.configLoaded = gauge("config_loaded_timestamp_seconds", "When the configuration in force was loaded, in seconds since the epoch.")
-	m.rateShared = gauge("rate_limit_shared", "1 while replicas share the rate limit through its store, 0 while each limits on its own.")
-	m.dpopShared = gauge("dpop_replay_shared", "1 while replicas share the memory of DPoP proofs through its store, 0 while each has its own.")
+	shared := func(name, help string, store *atomic.Pointer[sharedstore.Breaker]) prometheus.GaugeFunc {
+		up := func() float64 { return boolValue(store.Load().Up()) }
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "securedmcp", Name: name, Help: help}, up)
+	}
 	m.introspection = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Namespace: "securedmcp", Name: "introspection_seconds", Help: "Time of questions to the issuer about opaque tokens, by result: ok or error.",
 		Buckets: prometheus.DefBuckets,
 	}, []string{"result"})
-	registry.MustRegister(m.introspection, m.rateShared, m.dpopShared, m.requests, m.verifications, m.keyFetches, m.keysRefused, m.toolCalls, m.reloads, m.spans,
+	registry.MustRegister(
+		shared("rate_limit_shared", "1 while replicas share the rate limit through its store, 0 while each limits on its own.", &m.rateShared),
+		shared("dpop_replay_shared", "1 while replicas share the memory of DPoP proofs through its store, 0 while each has its own.", &m.dpopShared),
+		m.introspection, m.requests, m.verifications, m.keyFetches, m.keysRefused, m.toolCalls, m.reloads, m.spans,
 		m.verifySeconds, m.cacheLookups, m.upstream, m.config, m.configGood, m.configLoaded,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.begin()
@@ -157,11 +164,12 @@ func (m *Metrics) SpansExported(spans int, err error) {
 	m.spans.WithLabelValues(okOrError(err)).Add(float64(spans))
 }
 
-// RateLimitShared implements ratelimit.Observer.
-func (m *Metrics) RateLimitShared(ok bool) { m.rateShared.Set(boolValue(ok)) }
-
-// DPoPShared shows whether replicas share the memory of DPoP proofs.
-func (m *Metrics) DPoPShared(ok bool) { m.dpopShared.Set(boolValue(ok)) }
+// Shared shows from now on whether replicas share the rate limit, and the memory
+// of DPoP proofs, through stores; nil is none.
+func (m *Metrics) Shared(rate, proofs *sharedstore.Breaker) {
+	m.rateShared.Store(rate)
+	m.dpopShared.Store(proofs)
+}
 
 // ConfigGood shows that the newest configuration is the one in force, without a
 // reload: it was taken back to that.

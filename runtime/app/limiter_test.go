@@ -1,0 +1,66 @@
+package app_test
+
+import (
+	"net/http"
+	"testing"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/test/redistest"
+	"github.com/securedmcp/operator/test/runtimetest"
+)
+
+func TestAChangeThatLeavesTheLimitGivesNothingBack(t *testing.T) {
+	limit := func(requests int) *config.RateLimit {
+		return &config.RateLimit{Requests: requests, PeriodSeconds: 3600}
+	}
+	f := startWith(t, func(c *config.RuntimeConfig) { c.RateLimit = limit(1) })
+	token := f.token("invoices:read")
+	if first, second := f.status(token), f.status(token); first != http.StatusOK || second != http.StatusTooManyRequests {
+		t.Fatalf("status %d, then %d; want 200, then 429", first, second)
+	}
+	c := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	c.RateLimit, c.Tools = limit(1), c.Tools[:1]
+	f.Replace(c)
+	if got := f.status(token); got != http.StatusTooManyRequests {
+		t.Errorf("after a change of the tools: status %d, want 429", got)
+	}
+	c.RateLimit = limit(2)
+	f.Replace(c)
+	if got := f.status(token); got != http.StatusOK {
+		t.Errorf("with another limit: status %d, want 200", got)
+	}
+}
+
+func TestTheMetricsOfTheStoreAreThoseOfTheConfigurationInForce(t *testing.T) {
+	server := redistest.Start(t)
+	f := start(t)
+	want := func(when, rate, proofs string) {
+		t.Helper()
+		if !f.metric("securedmcp_rate_limit_shared "+rate) || !f.metric("securedmcp_dpop_replay_shared "+proofs) {
+			t.Errorf("%s: rate limit and proofs are not said to be shared %s and %s", when, rate, proofs)
+		}
+	}
+	want("without a store", "0", "0")
+	title := ""
+	replace := func(dpop string, redis *config.Redis) {
+		c := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+		title += "again "
+		c.Title, c.Tokens.DPoP, c.RateLimit = title, dpop, &config.RateLimit{Requests: 1000, Redis: redis}
+		f.Replace(c)
+	}
+	there := &config.Redis{Address: server.Addr}
+	replace(config.DPoPOptional, nil)
+	want("with a limit of its own", "0", "0")
+	replace(config.DPoPDisabled, there)
+	want("with a store, before any request", "1", "0")
+	replace(config.DPoPOptional, there)
+	want("with DPoP too", "1", "1")
+	server.Stop()
+	replace(config.DPoPOptional, there)
+	want("with a store that is away, before any request", "0", "0")
+	server.Restart()
+	replace(config.DPoPOptional, there)
+	want("with the store again", "1", "1")
+	replace(config.DPoPOptional, nil)
+	want("once the store has left the configuration", "0", "0")
+}
