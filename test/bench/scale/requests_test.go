@@ -1,7 +1,11 @@
 package scale
 
 import (
+	"fmt"
+	"maps"
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -20,8 +24,10 @@ import (
 type requests struct {
 	http *http.Client
 	url  string
-	// reads and writes are how many there were when they were asked for last.
+	// reads and writes are how many there were when they were asked for last, and of
+	// writes how many of each sort, those of the benchmark included.
 	reads, writes int
+	sorts         map[string]int
 	// ourReads and ourWrites are the benchmark's own.
 	ourReads, ourWrites atomic.Int64
 }
@@ -53,13 +59,21 @@ func (q *requests) ours(next http.RoundTripper) http.RoundTripper {
 }
 
 // written returns how many writes of the operator there were since the last
-// call. Leases and what the API server writes about itself are left out.
+// call, and logs what they were. Leases and what the API server writes about
+// itself are left out.
 func (q *requests) written(b *testing.B) int {
 	b.Helper()
-	_, writes := q.count(b)
-	writes -= int(q.ourWrites.Load())
+	sorts := q.sorted(b, isWrite)
+	writes := total(sorts) - int(q.ourWrites.Load())
 	since := writes - q.writes
-	q.writes = writes
+	var news []string
+	for _, sort := range slices.Sorted(maps.Keys(sorts)) {
+		if n := sorts[sort] - q.sorts[sort]; n > 0 {
+			news = append(news, fmt.Sprintf("%d %s", n, sort))
+		}
+	}
+	b.Logf("%d writes of the operator and the benchmark's: %s", since, strings.Join(news, ", "))
+	q.writes, q.sorts = writes, sorts
 	return since
 }
 
@@ -67,8 +81,7 @@ func (q *requests) written(b *testing.B) int {
 // without those that keep a watch.
 func (q *requests) read(b *testing.B) int {
 	b.Helper()
-	reads, _ := q.count(b)
-	reads -= int(q.ourReads.Load())
+	reads := total(q.sorted(b, isRead)) - int(q.ourReads.Load())
 	since := reads - q.reads
 	q.reads = reads
 	return since
@@ -81,21 +94,30 @@ func (q *requests) cpu(b *testing.B) time.Duration {
 	return time.Duration(q.metrics(b)["process_cpu_seconds_total"].GetMetric()[0].GetCounter().GetValue() * float64(time.Second))
 }
 
-// count returns how many requests for servers and their children the API server
-// has answered so far.
-func (q *requests) count(b *testing.B) (reads, writes int) {
+// sorted returns how many requests for servers and their children the API server
+// has answered so far, by verb and resource, for verbs that are asked for.
+func (q *requests) sorted(b *testing.B, wanted func(verb string) bool) map[string]int {
 	b.Helper()
+	sorts := map[string]int{}
 	for _, m := range q.metrics(b)["apiserver_request_total"].GetMetric() {
-		n := int(m.GetCounter().GetValue())
-		switch verb := about(m); verb {
-		case "", "WATCH", "CONNECT":
-		case "GET", "LIST":
-			reads += n
-		default:
-			writes += n
+		verb, resource := about(m)
+		if resource != "" && wanted(verb) {
+			sorts[verb+" "+resource] += int(m.GetCounter().GetValue())
 		}
 	}
-	return reads, writes
+	return sorts
+}
+
+func isRead(verb string) bool { return verb == "GET" || verb == "LIST" }
+
+func isWrite(verb string) bool { return !isRead(verb) && verb != "WATCH" && verb != "CONNECT" }
+
+func total(sorts map[string]int) int {
+	sum := 0
+	for _, n := range sorts {
+		sum += n
+	}
+	return sum
 }
 
 func (q *requests) metrics(b *testing.B) map[string]*dto.MetricFamily {
@@ -115,16 +137,17 @@ func (q *requests) metrics(b *testing.B) map[string]*dto.MetricFamily {
 	return families
 }
 
-// about returns the verb of requests for servers, their children and pods.
-func about(m *dto.Metric) string {
+// about returns the verb of requests for servers, their children and pods, and
+// what they are for, such as "pods" or "pods/status"; "" for all others.
+func about(m *dto.Metric) (verb, resource string) {
 	label := map[string]string{}
 	for _, l := range m.GetLabel() {
 		label[l.GetName()] = l.GetValue()
 	}
-	switch label["resource"] {
+	switch resource := label["resource"]; resource {
 	case "securedmcpservers", "configmaps", "serviceaccounts", "services", "deployments", "ingresses", "networkpolicies", "poddisruptionbudgets",
 		"horizontalpodautoscalers", "pods", "events":
-		return label["verb"]
+		return label["verb"], path.Join(resource, label["subresource"])
 	}
-	return ""
+	return "", ""
 }
