@@ -73,6 +73,8 @@ func (s *scope) postpone(kind string, err error) {
 		s.failures = append(s.failures, err)
 	case kind == kindIngress || kind == kindCertificate || kind == httpRoute.kind:
 		s.leave(v1alpha1.ConditionExposed, err)
+	case isMonitoring(kind):
+		s.leave(v1alpha1.ConditionMonitored, err)
 	default:
 		s.leave(v1alpha1.ConditionAvailable, err)
 		s.undecided[v1alpha1.ConditionEnforced] = true

@@ -103,11 +103,16 @@ func (s *scope) routed(how string) {
 // notExposed tells of the trouble with a child that exposes the server; rejected is
 // the reason by which Exposed says that it was.
 func (s *scope) notExposed(trouble *cause, rejected string) {
-	reason := trouble.reason
-	if reason == v1alpha1.ReasonChildRejected {
-		reason = rejected
+	s.no(v1alpha1.ConditionExposed, rejectedAs(trouble, rejected), trouble.message)
+}
+
+// rejectedAs is the reason of the trouble with a child; rejected is how the
+// condition that the child belongs to says that it was rejected.
+func rejectedAs(trouble *cause, rejected string) string {
+	if trouble.reason == v1alpha1.ReasonChildRejected {
+		return rejected
 	}
-	s.no(v1alpha1.ConditionExposed, reason, trouble.message)
+	return trouble.reason
 }
 
 func (s *scope) clusterLocal() {

@@ -34,7 +34,7 @@ type optionalKind struct {
 // rbac.go.
 var optionalKinds = []optionalKind{
 	{kindCertificate, desired.CertificateVersion, "cert-manager", desired.Certificate},
-	httpRoute,
+	httpRoute, serviceMonitor, prometheusRule,
 }
 
 var httpRoute = optionalKind{"HTTPRoute", desired.HTTPRouteVersion, "the CustomResourceDefinitions of the Gateway API", desired.HTTPRoute}

@@ -31,6 +31,9 @@ package controllers
 // The route that spec.exposure.gateway asks for, where the cluster has the Gateway API: get, list, watch, create, patch and delete as for Ingresses.
 // +kubebuilder:rbac:groups=gateway.networking.k8s.io,resources=httproutes,verbs=get;list;watch;create;patch;delete
 //
+// What spec.monitoring asks for, where the cluster has the Prometheus Operator: get, list, watch, create, patch and delete as for Ingresses.
+// +kubebuilder:rbac:groups=monitoring.coreos.com,resources=servicemonitors;prometheusrules,verbs=get;list;watch;create;patch;delete
+//
 // Pods: list and watch tell why they wait and whom to ask what they enforce; patch sets one annotation, so that the kubelet refreshes the configuration.
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
 //

@@ -153,6 +153,7 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
 		{r.observeWorkload, v1alpha1.ConditionAvailable},      // are the replicas available?
 		{r.observeExposure, v1alpha1.ConditionExposed},        // do routes lead to it?
 		{r.confirm, v1alpha1.ConditionEnforced},               // do the pods enforce it? -> replicas
+		{r.observeMonitoring, v1alpha1.ConditionMonitored},    // does anybody watch it?
 	} {
 		if s.undecided[phase.decides] {
 			continue

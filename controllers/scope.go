@@ -20,7 +20,8 @@ var readyTypes = []string{
 	v1alpha1.ConditionAccepted, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionEnforced,
 }
 
-// conditionTypes are all conditions, in the order in which people read them.
+// conditionTypes are the conditions of every server, in the order in which people
+// read them. Monitored is there only while it is asked for.
 var conditionTypes = []string{
 	v1alpha1.ConditionAccepted, v1alpha1.ConditionIssuerDiscovered, v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed,
 	v1alpha1.ConditionEnforced, v1alpha1.ConditionReady,
@@ -88,6 +89,7 @@ func newScope(server *v1alpha1.SecuredMCPServer) *scope {
 			s.unknown(condition, v1alpha1.ReasonReconciling, "not observed yet")
 		}
 	}
+	s.expectMonitoring()
 	return s
 }
 

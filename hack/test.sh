@@ -11,6 +11,8 @@ say() { printf '\n-- %s\n' "$*"; }
 hack/apt.sh curl
 # The shared rate limit is tested on a real Redis, and what the local Ingress writes on a real nginx.
 hack/apt.sh redis-server nginx
+# Alerts are evaluated by Prometheus' own promtool.
+hack/apt.sh prometheus
 
 say "tests of the operator, the runtime and the command line"
 hack/progress.sh "compiling and testing" go test -timeout 20m "$@" ./...

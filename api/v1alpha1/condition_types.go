@@ -1,6 +1,6 @@
 package v1alpha1
 
-// The conditions of a SecuredMCPServer. All are positive and all are present from the first pass on.
+// The conditions of a SecuredMCPServer. All are positive, and all but Monitored are present from the first pass on.
 const (
 	// ConditionAccepted is True when the spec is valid.
 	ConditionAccepted = "Accepted"
@@ -12,7 +12,10 @@ const (
 	ConditionExposed = "Exposed"
 	// ConditionEnforced is True when every pod that takes requests says that it enforces status.revision and is of the newest pod template.
 	ConditionEnforced = "Enforced"
-	// ConditionReady is True when all others but IssuerDiscovered are; otherwise it has the reason and message of the first that is not.
+	// ConditionMonitored is True when the ServiceMonitor and the PrometheusRule that spec.monitoring asks for are there. It is absent while nothing is asked
+	// for, and not part of Ready.
+	ConditionMonitored = "Monitored"
+	// ConditionReady is True when Accepted, Available, Exposed and Enforced are; otherwise it has the reason and message of the first that is not.
 	ConditionReady = "Ready"
 )
 
@@ -142,4 +145,14 @@ const (
 	ReasonNotAsked = "NotAsked"
 	// ReasonNoReadyReplicas says that no pod takes requests, so there is nobody to ask.
 	ReasonNoReadyReplicas = "NoReadyReplicas"
+)
+
+// Reasons of Monitored, beside APIMissing and NameConflict.
+const (
+	// ReasonMonitored says that the ServiceMonitor and the PrometheusRule are there.
+	ReasonMonitored = "Monitored"
+	// ReasonMonitorRejected says that the API server refused the ServiceMonitor or the PrometheusRule.
+	ReasonMonitorRejected = "MonitorRejected"
+	// ReasonNotMonitored says that monitoring is asked for in a spec that has not been accepted.
+	ReasonNotMonitored = "NotMonitored"
 )

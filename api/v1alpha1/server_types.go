@@ -164,6 +164,10 @@ type SecuredMCPServerSpec struct {
 	// +optional
 	Telemetry Telemetry `json:"telemetry,omitzero"`
 
+	// monitoring asks for a ServiceMonitor and a PrometheusRule of the Prometheus Operator; {} is enough. Taking it away removes them. Default: none.
+	// +optional
+	Monitoring *Monitoring `json:"monitoring,omitempty"`
+
 	// exposure says how clients reach the server from outside of the cluster. Default: not at all, there is a ClusterIP Service only.
 	// +optional
 	Exposure Exposure `json:"exposure,omitzero"`
@@ -179,7 +183,8 @@ type SecuredMCPServerStatus struct {
 	// and otherwise carries the reason and message of the first that is not. IssuerDiscovered says whether the issuer answers the operator as pods
 	// and clients need it to; nothing else goes by it. Exposed says that the Ingress has an address, or that the
 	// Gateways accept the HTTPRoute; whether the certificate of a secretName exists is not checked. Enforced
-	// says that every ready pod, asked by the operator, enforces revision. All reasons are in docs/reference/conditions.md.
+	// says that every ready pod, asked by the operator, enforces revision. Monitored is there while spec.monitoring is, and not part of Ready. All reasons
+	// are in docs/reference/conditions.md.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -48,6 +48,10 @@ var onTheCluster = map[string]string{
 	"workload.scheduling.topologySpreadConstraints[]": "TestEveryFieldForTheClusterReachesIt",
 	"workload.scheduling.priorityClassName":           "TestEveryFieldForTheClusterReachesIt",
 
+	"monitoring.labels":        "TestMonitoringIsAskedForAndTakenAway",
+	"monitoring.scrapeSeconds": "TestMonitoringIsAskedForAndTakenAway",
+	"monitoring.alerts":        "TestMonitoringIsAskedForAndTakenAway",
+
 	"exposure.from[].namespaceSelector": "TestOnlyThoseGetInWhomThePolicyNames",
 	"exposure.from[].podSelector":       "TestOnlyThoseGetInWhomThePolicyNames",
 }

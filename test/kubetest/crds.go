@@ -20,7 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-const crdsTimeout = time.Minute
+const crdsTimeout = 3 * time.Minute
 
 // InstallCRDs adds the CustomResourceDefinitions of optional APIs to the API
 // server until the test ends or the function that it returns is called. The sets

@@ -71,7 +71,7 @@ func bare() map[string]any {
 
 func withEmptyStructs() map[string]any {
 	spec := bare()
-	for _, field := range []string{"tokens", "authentication", "revocation", "limits", "telemetry", "exposure", "workload"} {
+	for _, field := range []string{"tokens", "authentication", "revocation", "limits", "telemetry", "monitoring", "exposure", "workload"} {
 		spec[field] = map[string]any{}
 	}
 	return spec

@@ -52,6 +52,7 @@ spec:
       upstream: builtin
   telemetry:
     tracing: {endpoint: "http://collector.observability.svc:4318", sampleRatio: "0.25", headersRef: {name: collector, key: headers}}
+  monitoring: {labels: {release: prometheus}, scrapeSeconds: 15, alerts: Enabled}
   exposure:
     ingress: {className: nginx, annotations: {a.example.com/b: c}, tls: {secretName: mcp-tls}}
     tls: {secretName: pod-tls, minVersion: TLSv1.3}

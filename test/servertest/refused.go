@@ -366,5 +366,6 @@ func mistakes() map[string]spoiled {
 	maps.Copy(tests, spoiledDoors)
 	maps.Copy(tests, spoiledTelemetry)
 	maps.Copy(tests, spoiledGateways)
+	maps.Copy(tests, spoiledMonitoring)
 	return tests
 }

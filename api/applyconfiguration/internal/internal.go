@@ -25,6 +25,8 @@ func Parser() *typed.Parser {
 var parserOnce sync.Once
 var parser *typed.Parser
 var schemaYAML = typed.YAMLObject(`types:
+- name: com.github.securedmcp.operator.api.v1alpha1.Alerts
+  scalar: string
 - name: com.github.securedmcp.operator.api.v1alpha1.Authentication
   map:
     fields:
@@ -177,6 +179,20 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
 - name: com.github.securedmcp.operator.api.v1alpha1.LogLevel
   scalar: string
+- name: com.github.securedmcp.operator.api.v1alpha1.Monitoring
+  map:
+    fields:
+    - name: alerts
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Alerts
+    - name: labels
+      type:
+        map:
+          elementType:
+            scalar: string
+    - name: scrapeSeconds
+      type:
+        scalar: numeric
 - name: com.github.securedmcp.operator.api.v1alpha1.ParentRef
   map:
     fields:
@@ -391,6 +407,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: limits
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.Limits
+    - name: monitoring
+      type:
+        namedType: com.github.securedmcp.operator.api.v1alpha1.Monitoring
     - name: rateLimit
       type:
         namedType: com.github.securedmcp.operator.api.v1alpha1.RateLimit

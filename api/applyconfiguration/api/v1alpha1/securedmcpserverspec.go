@@ -52,6 +52,8 @@ type SecuredMCPServerSpecApplyConfiguration struct {
 	Tools []ToolApplyConfiguration `json:"tools,omitempty"`
 	// telemetry says what the server tells of itself beside its log and its metrics. Default: nothing.
 	Telemetry *TelemetryApplyConfiguration `json:"telemetry,omitempty"`
+	// monitoring asks for a ServiceMonitor and a PrometheusRule of the Prometheus Operator; {} is enough. Taking it away removes them. Default: none.
+	Monitoring *MonitoringApplyConfiguration `json:"monitoring,omitempty"`
 	// exposure says how clients reach the server from outside of the cluster. Default: not at all, there is a ClusterIP Service only.
 	Exposure *ExposureApplyConfiguration `json:"exposure,omitempty"`
 	// workload says how the server runs. Default: two replicas of the operator's own runtime image.
@@ -200,6 +202,14 @@ func (b *SecuredMCPServerSpecApplyConfiguration) WithTools(values ...*ToolApplyC
 // If called multiple times, the Telemetry field is set to the value of the last call.
 func (b *SecuredMCPServerSpecApplyConfiguration) WithTelemetry(value *TelemetryApplyConfiguration) *SecuredMCPServerSpecApplyConfiguration {
 	b.Telemetry = value
+	return b
+}
+
+// WithMonitoring sets the Monitoring field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Monitoring field is set to the value of the last call.
+func (b *SecuredMCPServerSpecApplyConfiguration) WithMonitoring(value *MonitoringApplyConfiguration) *SecuredMCPServerSpecApplyConfiguration {
+	b.Monitoring = value
 	return b
 }
 
