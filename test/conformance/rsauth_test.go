@@ -19,6 +19,9 @@ import (
 // has to be known before the server listens.
 const resource = "http://localhost/mcp"
 
+// browser is the origin of a client that is a web page.
+const browser = "https://app.example.com"
+
 // introspector is how servers for opaque tokens authenticate at the issuer.
 var introspector = oauthtest.Client{ID: "mcp-server", Secret: "s3cret"}
 
@@ -40,20 +43,23 @@ func newIssuer(t *testing.T) *checks.Issuer {
 func settings(issuer *checks.Issuer, connectTo string) checks.Config {
 	return checks.Config{
 		URL: resource, Issuer: issuer, ConnectTo: connectTo, BroaderScope: "invoices:write",
-		Tool: "void_invoice", ToolScope: "invoices:write", ToolArguments: json.RawMessage(`{"invoiceId":"INV-1"}`),
+		Tool: "void_invoice", ToolScope: "invoices:write", ToolArguments: json.RawMessage(`{"invoiceId":"INV-1"}`), Origin: browser,
 	}
 }
 
-// startRuntime starts the billing server with a tool that repeats an argument in
-// a header, changed by change.
+// startRuntime starts the billing server, changed by change, with a tool that
+// repeats an argument in a header, and one that wants a login.
 func startRuntime(t *testing.T, issuer *checks.Issuer, change func(*config.RuntimeConfig)) *runtimetest.Runtime {
 	t.Helper()
 	c := runtimetest.Billing(issuer.Issuer(), runtimetest.NewAPI(t, nil).URL)
-	c.Resource, c.Audience = resource, resource
+	c.Resource, c.Audience, c.AllowedOrigins = resource, resource, []string{browser}
 	change(c)
 	c.Tools = append(c.Tools, config.Tool{
 		Name: "regional", Upstream: "billing-api", HTTP: &config.HTTPTool{Method: http.MethodGet, Path: "/regional"},
 		InputSchema: json.RawMessage(`{"type":"object","properties":{"region":{"type":"string","x-mcp-header":"Region"},"note":{"type":["string","null"]}}}`),
+	}, config.Tool{
+		Name: "vault", Upstream: "billing-api", HTTP: &config.HTTPTool{Method: http.MethodGet, Path: "/vault"}, InputSchema: json.RawMessage(`{"type":"object"}`),
+		Authentication: &config.Authentication{ACRValues: []string{"mfa", "hardware"}, MaxAgeSeconds: 300},
 	})
 	return runtimetest.Start(t, c)
 }
@@ -66,31 +72,65 @@ func TestRuntimeFailsNoCheckButThoseThatTheTableAdmits(t *testing.T) {
 		c.Tokens = config.Tokens{DPoP: config.DPoPRequired, DPoPNonce: config.DPoPNonceRequired}
 		c.RateLimit = &config.RateLimit{Requests: 1 << 16, Redis: &config.Redis{Address: redistest.Start(t).Addr}}
 	}
+	limited := func(c *config.RuntimeConfig) { c.RateLimit = &config.RateLimit{Requests: 50, PeriodSeconds: 3600} }
 	dpop := func(mode string) func(*config.RuntimeConfig) {
 		return func(c *config.RuntimeConfig) { c.Tokens.DPoP = mode }
 	}
-	for name, mode := range map[string]struct {
+	modes := map[string]struct {
 		server func(*config.RuntimeConfig)
 		checks func(*checks.Config)
+		only   []string
 	}{
-		checks.Modern:      {dpop(""), func(*checks.Config) {}},
-		checks.Legacy:      {dpop(""), func(c *checks.Config) { c.Revision = checks.Legacy }},
-		"opaque tokens":    {func(c *config.RuntimeConfig) { c.Tokens = opaque }, func(c *checks.Config) { c.Tokens = checks.TokensOpaque }},
-		"DPoP optional":    {dpop(config.DPoPOptional), func(c *checks.Config) { c.DPoP = checks.DPoPOptional }},
-		"DPoP required":    {dpop(config.DPoPRequired), func(c *checks.Config) { c.DPoP = checks.DPoPRequired }},
-		"DPoP with nonces": {nonces, func(c *checks.Config) { c.DPoP = checks.DPoPRequired }},
-	} {
+		checks.Modern:      {server: dpop(""), checks: func(*checks.Config) {}},
+		checks.Legacy:      {server: dpop(""), checks: func(c *checks.Config) { c.Revision = checks.Legacy }},
+		"opaque tokens":    {server: func(c *config.RuntimeConfig) { c.Tokens = opaque }, checks: func(c *checks.Config) { c.Tokens = checks.TokensOpaque }},
+		"DPoP optional":    {server: dpop(config.DPoPOptional), checks: func(c *checks.Config) { c.DPoP = checks.DPoPOptional }},
+		"DPoP required":    {server: dpop(config.DPoPRequired), checks: func(c *checks.Config) { c.DPoP = checks.DPoPRequired }},
+		"DPoP with nonces": {server: nonces, checks: func(c *checks.Config) { c.DPoP = checks.DPoPRequired }},
+		"a rate limit":     {server: limited, checks: func(c *checks.Config) { c.RateLimit = 50 }, only: []string{"X2"}},
+	}
+	passed, ran := map[string]bool{}, 0
+	for name, mode := range modes {
 		t.Run(name, func(t *testing.T) {
 			issuer := newIssuer(t)
 			c := settings(issuer, startRuntime(t, issuer, mode.server).Addr().String())
+			c.LoginTool = "vault"
 			mode.checks(&c)
-			report, err := checks.Run(t.Context(), c)
+			report, err := checks.Run(t.Context(), c, mode.only...)
 			if err != nil {
 				t.Fatal(err)
 			}
 			wantAsAdmitted(t, report)
+			ran++
+			for _, r := range report.Results {
+				passed[r.Check] = passed[r.Check] || r.Status == checks.Pass
+			}
 		})
 	}
+	if ran == len(modes) { // not with -run
+		wantEachShown(t, passed)
+	}
+}
+
+// wantEachShown wants each check to have passed in some mode: one that is skipped
+// in all of them shows nothing of the runtime.
+func wantEachShown(t *testing.T, passed map[string]bool) {
+	t.Helper()
+	admitted := admittedChecks(t)
+	for _, c := range checks.All() {
+		if !passed[c.ID] && !admitted[c.ID] && shownElsewhere[c.ID] == "" {
+			t.Errorf("%s passes in no mode", c.ID)
+		}
+		if passed[c.ID] && shownElsewhere[c.ID] != "" {
+			t.Errorf("%s passes here too", c.ID)
+		}
+	}
+}
+
+// shownElsewhere are the checks that have nothing to look at here, and what shows
+// that they look at all.
+var shownElsewhere = map[string]string{
+	"T12.session-of-another-user": "the runtime has no sessions; TestSessionsOfTheBareSDK",
 }
 
 // secretFile holds the secret of introspector.

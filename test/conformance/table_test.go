@@ -22,7 +22,7 @@ const (
 
 // rows are the requirements, each with its level.
 var rows = strings.Fields(`
-	A1:M A2:M A3:S A4:S A5:M A6:M A7:M A8:S A9:M A10:S A11:M A12:M A13:M A14:M
+	A1:M A2:M A3:S A4:S A5:M A6:M A7:M A8:S A9:M A10:S A11:M A12:M A13:M A14:M A15:S
 	T1:M T2:M T3:M T4:M T5:M T6:M T7:M T8:M T9:M T10:M T11:S T12:M T13:S
 	X1:M X2:M X3:M X4:M`)
 

@@ -121,6 +121,7 @@ func All() []Check {
 		tokenChecks(), only(takesJWT, jwtChecks()...), audienceChecks(), carriageChecks(), scopeChecks(),
 		caseChecks(), secrecyChecks(), credentialChecks(), boundTokenChecks(), only(takesDPoP, proofChecks()...),
 		only(takesJWT, joseChecks()...), only(takesOpaque, introspectionChecks()...),
+		loginChecks(), olderChecks(), corsChecks(), accessChecks(),
 		methodChecks(), originChecks(), notificationChecks(), headerChecks(), parameterChecks(),
 		protocolChecks(), resultChecks(), cacheChecks(), listChecks(), streamChecks(), sessionChecks(),
 		inputChecks(), featureChecks(),

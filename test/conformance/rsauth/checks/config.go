@@ -51,6 +51,13 @@ type Config struct {
 	ToolScope string
 	// ToolArguments are valid arguments of Tool, a JSON object; default {}.
 	ToolArguments json.RawMessage
+	// LoginTool is a tool that wants a strong or a recent login (RFC 9470) and can
+	// be called without arguments (A15).
+	LoginTool string
+	// Origin is that of a client in a browser which the server allows (T2).
+	Origin string
+	// RateLimit is how many requests a caller may make at once (X2).
+	RateLimit int
 	// Revision is the protocol revision to speak: Modern (default) or Legacy.
 	Revision string
 	// Tokens is the kind of access token that the server is configured for:
