@@ -83,6 +83,26 @@ func TestNeverAcceptedServerHasNothing(t *testing.T) {
 	}
 }
 
+// CEL does not see it either: a tool asks for a login that the server keeps out.
+func TestALoginThatNobodyCanHaveIsRefusedInWordsThatHelp(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Authentication = v1alpha1.Authentication{ACRValues: []string{"urn:pwd", "urn:mfa"}}
+	s.Spec.Tools[0].Authentication = v1alpha1.Authentication{ACRValues: []string{"urn:hwk"}}
+	w.create(s)
+	w.reconcile(s) //nolint:errcheck // the conditions say it
+	w.wantConditions(s, "False InvalidSpec", "False NotDeployed", "False IngressPending", "False NotDeployed", "False InvalidSpec")
+	want := "spec.tools[0].authentication.acrValues: no login meets both these and the authentication.acrValues of the whole server; want at least one of urn:pwd, urn:mfa here"
+	if got := message(s, "Accepted"); got != want {
+		t.Errorf("message %q, want %q", got, want)
+	}
+	w.update(s, func() { s.Spec.Tools[0].Authentication.ACRValues = []string{"urn:hwk", "urn:mfa"} })
+	w.settle(s)
+	if got := conditions(s)["Accepted"]; got != "True Accepted" {
+		t.Errorf("with one in common: %s: %s", got, message(s, "Accepted"))
+	}
+}
+
 func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
 	strangers := map[string]client.Object{
 		"ServiceAccount": &corev1.ServiceAccount{},

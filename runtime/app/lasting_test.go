@@ -107,6 +107,26 @@ func TestStreamsEndWhenAKeyIsRemoved(t *testing.T) {
 	}
 }
 
+func TestABrowserGetsEventsAsTheyCome(t *testing.T) {
+	const origin = "https://app.example.com"
+	f := startWaiting(t, func(c *config.RuntimeConfig) { c.AllowedOrigins = []string{origin} })
+	for name, q := range map[string]runtimetest.Request{"a subscription": subscription(), "a call": call("work")} {
+		q.Token, q.Header = f.token("invoices:read"), map[string][]string{"Origin": {origin}}
+		ctx, leave := context.WithTimeout(t.Context(), 20*time.Second)
+		resp, err := f.HTTP.Do(f.NewRequest(q).WithContext(ctx))
+		must(t, err)
+		if got := resp.Header.Get("Access-Control-Allow-Origin"); got != origin || resp.Header.Get("Content-Type") != "text/event-stream" {
+			t.Errorf("%s: Access-Control-Allow-Origin %q, Content-Type %q", name, got, resp.Header.Get("Content-Type"))
+		}
+		// The stream goes on, so this came because it was flushed.
+		if _, err := resp.Body.Read(make([]byte, 1)); err != nil {
+			t.Errorf("%s: no event has come: %v", name, err)
+		}
+		leave()
+		resp.Body.Close()
+	}
+}
+
 // A key that is new takes nothing away from anybody.
 func TestStreamsGoOnWhenAKeyIsAdded(t *testing.T) {
 	f := startWaiting(t, func(*config.RuntimeConfig) {})

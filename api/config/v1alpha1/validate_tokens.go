@@ -62,7 +62,7 @@ func validateCommonACR(path string, server, tool *Authentication, errs *FieldErr
 		return
 	}
 	if !slices.ContainsFunc(tool.ACRValues, func(acr string) bool { return slices.Contains(server.ACRValues, acr) }) {
-		errs.add(path+".acrValues", "no login meets these and authentication.acrValues too; want at least one of %s", strings.Join(server.ACRValues, ", "))
+		errs.add(path+".acrValues", "no login meets both these and the authentication.acrValues of the whole server; want at least one of %s here", strings.Join(server.ACRValues, ", "))
 	}
 }
 

@@ -172,6 +172,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	for {
 		g := l.current.Load()
 		if g == nil {
+			// Without CORS headers: nothing says yet which origins may read it.
 			w.Header().Set("Retry-After", "1")
 			http.Error(w, "not ready", http.StatusServiceUnavailable)
 			return
