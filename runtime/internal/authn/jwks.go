@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -147,6 +148,9 @@ func usable(public any) bool {
 		return pub.N.BitLen() >= minRSABits
 	case ed25519.PublicKey:
 		return len(pub) == ed25519.PublicKeySize
+	case *ecdsa.PublicKey:
+		_, err := pub.ECDH() // the library does not look whether the point is on the curve
+		return err == nil
 	}
 	return true
 }
