@@ -86,13 +86,54 @@ func (b *builder) build(ctx context.Context, src *live.Source) (instance *live.I
 			held.close()
 		}
 	}()
-	p := parts{config: c, logger: b.options.Logger}
-	if p.resource, err = url.Parse(c.Resource); err != nil {
-		return nil, fmt.Errorf("resource: %w", err)
-	}
-	if p.policy, err = policy.New(c); err != nil {
+	p, server, err := b.assemble(ctx, c, src.Files, &held)
+	if err != nil {
 		return nil, err
 	}
+	// What is of the process and not of the instance follows last, when nothing can fail any more.
+	if b.options.Level != nil {
+		b.options.Level.Set(logLevels[c.LogLevel])
+	}
+	b.floor.set(c.TLS)
+	digest := toolsDigest(c)
+	retire := func(next *live.Instance) { server.Retire(next != nil && next.Tools != digest) }
+	return &live.Instance{Handler: routes(p), Retire: retire, Close: held.close, Tools: digest}, nil
+}
+
+// assemble builds what Routes puts in order; held gets what has to be closed.
+func (b *builder) assemble(ctx context.Context, c *config.RuntimeConfig, files map[string][]byte, held *closers) (p parts, server *tools.Server, err error) {
+	p = parts{config: c, logger: b.options.Logger}
+	if p.resource, err = url.Parse(c.Resource); err != nil {
+		return p, nil, fmt.Errorf("resource: %w", err)
+	}
+	if p.policy, err = policy.New(c); err != nil {
+		return p, nil, err
+	}
+	if server, err = b.newServer(c, &p); err != nil {
+		return p, nil, err
+	}
+	held.add(server.Close)
+	if p.authenticator, err = b.newAuthenticator(ctx, c, p.policy, files, held); err != nil {
+		return p, nil, err
+	}
+	shared, err := b.newStore(ctx, c, files, held)
+	if err != nil {
+		return p, nil, err
+	}
+	if p.dpop, err = b.newDPoP(ctx, c, p.policy, shared); err != nil {
+		return p, nil, err
+	}
+	p.responder.DPoP = newDPoPChallenge(c, p.dpop)
+	if p.tracer, err = b.newTracer(ctx, c, files, held); err != nil {
+		return p, nil, err
+	}
+	p.limiter = b.newLimiter(c, shared)
+	b.metrics.Shared(shared.rate, shared.proofs)
+	return p, server, nil
+}
+
+// newServer builds what speaks MCP, and what answers for it over HTTP.
+func (b *builder) newServer(c *config.RuntimeConfig, p *parts) (*tools.Server, error) {
 	log := audit.New(b.options.Logger, c.Resource, c.Issuer)
 	p.responder = newResponder(p.resource, p.policy, log, b.metrics, b.pace)
 	server, err := tools.NewServer(tools.Config{
@@ -103,30 +144,7 @@ func (b *builder) build(ctx context.Context, src *live.Source) (instance *live.I
 		return nil, err
 	}
 	p.mcp = server
-	held.add(server.Close)
-	if p.authenticator, err = b.newAuthenticator(ctx, c, p.policy, src.Files, &held); err != nil {
-		return nil, err
-	}
-	shared, err := b.newStore(ctx, c, src.Files, &held)
-	if err != nil {
-		return nil, err
-	}
-	if p.dpop, err = b.newDPoP(ctx, c, p.policy, shared); err != nil {
-		return nil, err
-	}
-	p.responder.DPoP = newDPoPChallenge(c, p.dpop)
-	if p.tracer, err = b.newTracer(ctx, c, src.Files, &held); err != nil {
-		return nil, err
-	}
-	p.limiter = b.newLimiter(c, shared)
-	b.metrics.Shared(shared.rate, shared.proofs)
-	if b.options.Level != nil {
-		b.options.Level.Set(logLevels[c.LogLevel])
-	}
-	b.floor.set(c.TLS)
-	digest := toolsDigest(c)
-	retire := func(next *live.Instance) { server.Retire(next != nil && next.Tools != digest) }
-	return &live.Instance{Handler: routes(p), Retire: retire, Close: held.close, Tools: digest}, nil
+	return server, nil
 }
 
 // logLevels are those of config.LogLevels; what is not there is slog.LevelInfo.

@@ -21,12 +21,36 @@ func echo(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, err
 // allFields are the contract tests, by the path of the field.
 var allFields = []map[string]func(*testing.T){toolFields, tokenFields, doorFields, limitFields, telemetryFields, workloadFields}
 
+// serverInfo is how the server introduces itself to clients of a revision: in the
+// answer to initialize, and without sessions in the _meta of every answer.
+func (s server) serverInfo(t *testing.T, version, method string) map[string]any {
+	t.Helper()
+	resp := s.Do(runtimetest.Request{Version: version, Token: s.token(""), Method: method, Params: map[string]any{
+		"protocolVersion": version, "capabilities": map[string]any{}, "clientInfo": map[string]any{"name": "contract", "version": "1"},
+	}})
+	result, _ := resp.JSON()["result"].(map[string]any)
+	if info, ok := result["serverInfo"].(map[string]any); ok {
+		return info
+	}
+	meta, _ := result["_meta"].(map[string]any)
+	info, _ := meta["io.modelcontextprotocol/serverInfo"].(map[string]any)
+	if info == nil {
+		t.Fatalf("status %d, no serverInfo in %s", resp.Status, resp.Body)
+	}
+	return info
+}
+
 // toolFields are about what is served.
 var toolFields = map[string]func(*testing.T){
 	"title": func(t *testing.T) {
 		s := apply(t, patch(t, `title: Billing Tools`))
 		if got := s.metadata()["resource_name"]; got != "Billing Tools" {
 			t.Errorf("resource_name %v", got)
+		}
+		for version, method := range map[string]string{runtimetest.Modern: "server/discover", "2025-11-25": "initialize"} {
+			if got := s.serverInfo(t, version, method); got["title"] != "Billing Tools" || got["name"] != "billing/billing-tools" {
+				t.Errorf("in %s %s says %v", version, method, got)
+			}
 		}
 	},
 	"resource": func(t *testing.T) {
