@@ -2,9 +2,7 @@ package conformance_test
 
 import (
 	"errors"
-	"fmt"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/securedmcp/operator/test/conformance/rsauth/checks"
+	"github.com/securedmcp/operator/test/testnames"
 )
 
 const (
@@ -112,32 +111,7 @@ func exists(name string) error {
 		}
 		return nil
 	}
-	dir, function, ok := cutLast(name)
-	if !ok || (!strings.HasPrefix(function, "Test") && !strings.HasPrefix(function, "Fuzz")) {
-		return errors.New("want directory.TestName, directory.FuzzName, row.word or row.*")
-	}
-	files, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(dir), "*_test.go"))
-	if err != nil || len(files) == 0 {
-		return fmt.Errorf("no tests in %s", dir)
-	}
-	for _, file := range files {
-		source, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		if strings.Contains(string(source), "\nfunc "+function+"(") {
-			return nil
-		}
-	}
-	return fmt.Errorf("no such function in %s", dir)
-}
-
-func cutLast(name string) (dir, function string, ok bool) {
-	i := strings.LastIndex(name, ".")
-	if i < 0 {
-		return "", "", false
-	}
-	return name[:i], name[i+1:], true
+	return testnames.Exists(root, name)
 }
 
 // matching returns the ids of the checks that a name stands for.
