@@ -86,7 +86,7 @@ var rewordings = []struct {
 	{
 		"that no login meets both is found by the renderer: no rule could afford to compare all lists",
 		regexp.MustCompile(`^$`),
-		regexp.MustCompile(`^spec\.tools\[0\]\.authentication\.acrValues: no login meets these .+`),
+		regexp.MustCompile(`^spec\.tools\[0\]\.authentication\.acrValues: no login meets .+`),
 		"",
 	},
 }
