@@ -119,6 +119,10 @@ cluster-up: k8s ## Start a cluster: control plane, node, DNS, Ingress
 cluster-down: ## Remove the cluster and every trace of it
 	@hack/cluster/down.sh
 
+.PHONY: verify-cluster
+verify-cluster: k8s ## Show that the cluster comes up after every kind of crash and leaves nothing behind (ends one that runs)
+	@hack/cluster/abuse.sh
+
 .PHONY: k8s
 k8s: ## Build the Kubernetes components into bin/k8s (the first time takes minutes)
 	@hack/cluster/build.sh

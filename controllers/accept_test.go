@@ -35,6 +35,7 @@ func TestInvalidEditKeepsTheLastAcceptedConfigServing(t *testing.T) {
 		s.Spec.RequiredScopes = nil
 		s.Spec.Resource = moved
 		s.Spec.Workload.Replicas = new(int32(3))
+		s.Spec.Tools = nil
 	})
 	_, err := w.reconcile(s)
 	if !errors.Is(err, reconcile.TerminalError(nil)) {
@@ -45,6 +46,9 @@ func TestInvalidEditKeepsTheLastAcceptedConfigServing(t *testing.T) {
 	want := "spec.scopes: implies forms a cycle: invoices:read -> invoices:write -> invoices:read"
 	if got := message(s, "Accepted"); got != want {
 		t.Errorf("message %q, want %q", got, want)
+	}
+	if s.Status.Tools == nil || *s.Status.Tools == 0 {
+		t.Error("status.tools does not count the tools that are served")
 	}
 	w.read(cm)
 	if diff := cmp.Diff(good, cm); diff != "" {

@@ -51,6 +51,7 @@ func TestFirstPassMakesTheChildrenAndSaysWhatIsMissing(t *testing.T) {
 		URL:                 "https://" + w.namespace + ".example.com/a",
 		ResourceMetadataURL: "https://" + w.namespace + ".example.com/.well-known/oauth-protected-resource/a",
 		Revision:            config.Revision([]byte(cm.Data["config.json"])),
+		Tools:               new(int32(len(s.Spec.Tools))),
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)

@@ -41,6 +41,9 @@ func statusConfiguration(s *scope) *v1alpha1ac.SecuredMCPServerApplyConfiguratio
 	if s.status.Revision != "" {
 		status.WithRevision(s.status.Revision).WithURL(s.status.URL).WithResourceMetadataURL(s.status.ResourceMetadataURL)
 	}
+	if n := s.status.Tools; n != nil {
+		status.WithTools(*n)
+	}
 	if n := s.status.Replicas; n != nil {
 		status.WithEnforced(s.status.Enforced).WithReplicas(v1alpha1ac.ReplicaCounts().
 			WithDesired(n.Desired).WithReady(n.Ready).WithEnforcing(n.Enforcing))

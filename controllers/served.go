@@ -21,7 +21,7 @@ func (r *Reconciler) observeServed(ctx context.Context, s *scope) error {
 	if err != nil {
 		return fmt.Errorf("reading the served configuration: %w", err)
 	}
-	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL = "", "", ""
+	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL, s.status.Tools = "", "", "", nil
 	if cm == nil {
 		return nil
 	}
@@ -35,6 +35,7 @@ func (r *Reconciler) observeServed(ctx context.Context, s *scope) error {
 		return nil //nolint:nilerr // as above
 	}
 	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL = config.Revision(raw), served.Resource, metadata
+	s.status.Tools = new(int32(len(served.Tools))) //nolint:gosec // the API allows 256
 	return nil
 }
 

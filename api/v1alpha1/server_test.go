@@ -157,7 +157,7 @@ func TestKubectlGetShowsWhatMatters(t *testing.T) {
 	s.Name = "columns"
 	create(t, c, s)
 	s.Status = v1alpha1.SecuredMCPServerStatus{
-		URL: "https://mcp.example.com/billing", Revision: "6f2c9a1b6f2c9a1b", Enforced: "1/2",
+		URL: "https://mcp.example.com/billing", Revision: "6f2c9a1b6f2c9a1b", Enforced: "1/2", Tools: new(int32(0)),
 		Replicas:   &v1alpha1.ReplicaCounts{Desired: 2, Ready: 2, Enforcing: 1},
 		Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonProgressing, LastTransitionTime: metav1.Now()}},
 	}
@@ -171,7 +171,7 @@ func TestKubectlGetShowsWhatMatters(t *testing.T) {
 	delete(got, "Age")
 	want := map[string]string{
 		"Name": "columns", "Ready": "False", "Reason": "Progressing", "URL": "https://mcp.example.com/billing", "Enforced": "1/2",
-		"Issuer (wide)": "https://auth.example.com", "Revision (wide)": "6f2c9a1b6f2c9a1b",
+		"Issuer (wide)": "https://auth.example.com", "Tools (wide)": "0", "Revision (wide)": "6f2c9a1b6f2c9a1b",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("columns (-want +got):\n%s", diff)

@@ -656,6 +656,11 @@ func (in *SecuredMCPServerStatus) DeepCopyInto(out *SecuredMCPServerStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.Tools != nil {
+		in, out := &in.Tools, &out.Tools
+		*out = new(int32)
+		**out = **in
+	}
 	if in.Replicas != nil {
 		in, out := &in.Replicas, &out.Replicas
 		*out = new(ReplicaCounts)

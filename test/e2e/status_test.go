@@ -126,7 +126,7 @@ func TestKubectlShowsWhatMatters(t *testing.T) {
 		},
 		"the columns of get -o wide": {
 			[]string{"get", "securedmcpserver", serverName, "-o", "wide"},
-			[]string{"ISSUER", "REVISION", issuerURL},
+			[]string{"ISSUER", "TOOLS", "REVISION", issuerURL},
 		},
 		"explain knows the fields": {
 			[]string{"explain", "smcp.spec.tools.scopes"},

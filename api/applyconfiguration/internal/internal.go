@@ -487,6 +487,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: revision
       type:
         scalar: string
+    - name: tools
+      type:
+        scalar: numeric
     - name: url
       type:
         scalar: string

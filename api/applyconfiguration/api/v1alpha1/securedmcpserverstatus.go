@@ -29,6 +29,8 @@ type SecuredMCPServerStatusApplyConfiguration struct {
 	// revision identifies the configuration that is served: a digest of what the spec renders to, 16 hexadecimal digits. An edit that is
 	// not accepted does not change it, since the last accepted configuration keeps serving.
 	Revision *string `json:"revision,omitempty"`
+	// tools is how many tools are served. An edit that is not accepted does not change it either.
+	Tools *int32 `json:"tools,omitempty"`
 	// replicas counts the pods.
 	Replicas *ReplicaCountsApplyConfiguration `json:"replicas,omitempty"`
 	// enforced is how many of the ready pods enforce revision, for people: "2/2" is enforcing of ready.
@@ -83,6 +85,14 @@ func (b *SecuredMCPServerStatusApplyConfiguration) WithResourceMetadataURL(value
 // If called multiple times, the Revision field is set to the value of the last call.
 func (b *SecuredMCPServerStatusApplyConfiguration) WithRevision(value string) *SecuredMCPServerStatusApplyConfiguration {
 	b.Revision = &value
+	return b
+}
+
+// WithTools sets the Tools field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Tools field is set to the value of the last call.
+func (b *SecuredMCPServerStatusApplyConfiguration) WithTools(value int32) *SecuredMCPServerStatusApplyConfiguration {
+	b.Tools = &value
 	return b
 }
 
