@@ -34,6 +34,9 @@ func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 			continue
 		case s.strange[c.kind] != "" || s.holdsBack(c):
 			continue
+		case r.outgoing(s, c):
+			s.outgoing = append(s.outgoing, c)
+			continue
 		}
 		err := r.settle(ctx, s, c)
 		switch {

@@ -67,21 +67,30 @@ func TestServerBehindGateways(t *testing.T) {
 	s := w.ready("a")
 	ingress, route := named(s, &networkingv1.Ingress{}), httpRoute(s)
 
+	const kept = "; until that is so, clients come by the Ingress that was asked for before"
 	w.update(s, func() { behind(s, "public", "private") })
 	w.settle(s)
-	w.wantWrites("DELETE ingresses/a", "PATCH httproutes/a", "PATCH securedmcpservers/a/status")
+	w.wantWrites("PATCH httproutes/a", "PATCH securedmcpservers/a/status")
 	w.wantConditions(s, "True Accepted", "True Available", "False RoutePending", "True Enforced", "False RoutePending")
-	if !w.gone(ingress) || w.gone(route) {
-		t.Fatal("want an HTTPRoute in place of the Ingress")
+	if w.gone(ingress) || w.gone(route) {
+		t.Fatal("want an HTTPRoute beside the Ingress")
 	}
 	w.settle(s)
 	w.wantWrites()
 
 	w.makeRouted(s, "public")
 	w.settle(s)
-	w.wantMessage(s, "Exposed", "no controller has said whether it takes the HTTPRoute for Gateway edge/private")
+	w.wantMessage(s, "Exposed", "no controller has said whether it takes the HTTPRoute for Gateway edge/private"+kept)
+	if w.gone(ingress) {
+		t.Fatal("the Ingress has gone before all Gateways took the HTTPRoute")
+	}
 	w.makeRouted(s, "private", "public")
+	w.writes.take()
 	w.settle(s)
+	w.wantWrites("DELETE ingresses/a", "PATCH securedmcpservers/a/status")
+	if !w.gone(ingress) {
+		t.Fatal("the Ingress is still there")
+	}
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	w.wantMessage(s, "Exposed", "the HTTPRoute is accepted by Gateway edge/public and Gateway edge/private")
 	w.writes.take()

@@ -152,6 +152,7 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
 		{r.withdrawRoutes, v1alpha1.ConditionExposed},         // is that another server's?
 		{r.observeWorkload, v1alpha1.ConditionAvailable},      // are the replicas available?
 		{r.observeExposure, v1alpha1.ConditionExposed},        // do routes lead to it?
+		{r.replaceRoutes, v1alpha1.ConditionExposed},          // is there one too many?
 		{r.confirm, v1alpha1.ConditionEnforced},               // do the pods enforce it? -> replicas
 		{r.observeMonitoring, v1alpha1.ConditionMonitored},    // does anybody watch it?
 	} {

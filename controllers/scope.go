@@ -39,6 +39,8 @@ type scope struct {
 	config []byte
 	// children are the objects of an accepted spec.
 	children []child
+	// outgoing are those of them that go when another has taken their place.
+	outgoing []*child
 	// refused says by kind of child why the API server did not take it.
 	refused map[string]error
 	// strange says by kind of child what else has its name, where the server can be

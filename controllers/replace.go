@@ -1,0 +1,110 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
+)
+
+// outgoing tells whether c is a route that is no longer asked for and has to stay
+// until the one that is asked for in its place leads clients here, or the
+// certificate of such a route. It leads to the same server, for the same URL: what
+// it has beyond that may be another server's by now.
+func (r *Reconciler) outgoing(s *scope, c *child) bool {
+	if c.wanted || !c.exists() || !ours(c.live, s.server) || !exposed(s.server) {
+		return false
+	}
+	switch live := c.live.(type) {
+	case *networkingv1.Ingress:
+		objection, err := r.objectToIngress(live)
+		return err == nil && objection == nil && leadsTo(ingressRoutes(live), s.server)
+	case *unstructured.Unstructured:
+		if c.kind == kindCertificate {
+			return slices.ContainsFunc(s.outgoing, func(other *child) bool { return other.kind == kindIngress })
+		}
+		return c.kind == httpRoute.kind && leadsTo(httpRoutes(live), s.server)
+	}
+	return false
+}
+
+// leadsTo tells whether routes are those of server, no more and no less.
+func leadsTo(routes []string, server *v1alpha1.SecuredMCPServer) bool {
+	want := desired.Routes(server.Spec.Resource)
+	slices.Sort(routes)
+	slices.Sort(want)
+	return slices.Equal(routes, want)
+}
+
+// ingressRoutes are the routes of an Ingress, as desired.Routes has them.
+func ingressRoutes(in *networkingv1.Ingress) []string {
+	var routes []string
+	for _, rule := range in.Spec.Rules {
+		if rule.HTTP == nil {
+			routes = append(routes, rule.Host)
+			continue
+		}
+		for _, path := range rule.HTTP.Paths {
+			route := rule.Host + path.Path
+			if path.PathType == nil || *path.PathType != networkingv1.PathTypeExact {
+				route += "*" // somebody has edited it, and it routes more
+			}
+			routes = append(routes, route)
+		}
+	}
+	return routes
+}
+
+// httpRoutes are the routes of an HTTPRoute, nil if it cannot be read.
+func httpRoutes(o *unstructured.Unstructured) []string {
+	var r struct {
+		Spec struct {
+			Hostnames []string `json:"hostnames"`
+			Rules     []struct {
+				Matches []struct {
+					Path struct {
+						Value string `json:"value"`
+					} `json:"path"`
+				} `json:"matches"`
+			} `json:"rules"`
+		} `json:"spec"`
+	}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &r); err != nil {
+		return nil
+	}
+	var routes []string
+	for _, host := range r.Spec.Hostnames {
+		for _, rule := range r.Spec.Rules {
+			for _, match := range rule.Matches {
+				routes = append(routes, host+match.Path.Value)
+			}
+		}
+	}
+	return routes
+}
+
+// replaceRoutes removes what is outgoing when clients have another way. Until then
+// the condition says that there are two.
+func (r *Reconciler) replaceRoutes(ctx context.Context, s *scope) error {
+	if len(s.outgoing) == 0 {
+		return nil
+	}
+	if !meta.IsStatusConditionPresentAndEqual(s.status.Conditions, v1alpha1.ConditionExposed, metav1.ConditionTrue) {
+		s.add(v1alpha1.ConditionExposed, "until that is so, clients come by the "+s.outgoing[0].kind+" that was asked for before")
+		return nil
+	}
+	for _, c := range s.outgoing {
+		if err := r.remove(ctx, s.server, c); err != nil {
+			return fmt.Errorf("removing %s, which another route has replaced: %w", c.kind, err)
+		}
+	}
+	return nil
+}
