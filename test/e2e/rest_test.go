@@ -17,8 +17,10 @@ import (
 	"github.com/prometheus/common/model"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/hack/demo/cluster"
 )
 
@@ -32,7 +34,7 @@ const (
 func TestAtRestTheOperatorWritesNothing(t *testing.T) {
 	s := newServer(t).start()
 	s.waitQuiet()
-	children, before := s.versions(), writes(t)
+	children, events, before := s.versions(), serverEvents(t), writes(t)
 
 	// A new leader looks at every object anew, and each touch makes one more pass.
 	stopped := leader(t)
@@ -60,9 +62,38 @@ func TestAtRestTheOperatorWritesNothing(t *testing.T) {
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("writes (-before +after %s of rest):\n%s", restPeriod, diff)
 	}
+	if diff := cmp.Diff(events, serverEvents(t)); diff != "" {
+		t.Errorf("events about servers (-before +after %s of rest):\n%s", restPeriod, diff)
+	}
 	if diff := cmp.Diff(children, s.versions()); diff != "" {
 		t.Errorf("resourceVersion of children (-before +after):\n%s", diff)
 	}
+}
+
+// serverEvents are the resourceVersions of all events about servers, whichever of
+// the two APIs they were written through. The requests do not tell: while another
+// leader starts, kubelets, the scheduler and the lease make events too.
+func serverEvents(t *testing.T) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	var core corev1.EventList
+	if err := env.cluster.List(t.Context(), &core, ctrlclient.MatchingFields{"involvedObject.kind": v1alpha1.Kind}); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range core.Items {
+		out["core "+e.Namespace+"/"+e.Name] = e.ResourceVersion
+	}
+	newer, err := env.cluster.Clientset.EventsV1().Events("").List(t.Context(), metav1.ListOptions{FieldSelector: "regarding.kind=" + v1alpha1.Kind})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range newer.Items {
+		out["events.k8s.io "+e.Namespace+"/"+e.Name] = e.ResourceVersion
+	}
+	if len(out) == 0 {
+		t.Fatal("no events about servers, not even that one is Ready")
+	}
+	return out
 }
 
 // waitQuiet waits until nothing is on its way out: the API server counts that
@@ -145,7 +176,10 @@ func labels(metric *dto.Metric) map[string]string {
 
 // write names a write that may be the operator's, "" for all others.
 func write(l map[string]string) string {
-	children := []string{"configmaps", "deployments", "ingresses", "pods", "serviceaccounts", "services"}
+	children := []string{
+		"configmaps", "deployments", "ingresses", "pods", "serviceaccounts", "services",
+		"networkpolicies", "poddisruptionbudgets", "horizontalpodautoscalers",
+	}
 	verbs := []string{"POST", "PUT", "PATCH", "APPLY", "DELETE"}
 	if l["resource"] == "pods" {
 		verbs = []string{"PATCH", "APPLY"} // the others create and delete pods
