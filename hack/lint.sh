@@ -14,6 +14,11 @@ say "Go: the operator, the runtime and the command line"
 hack/progress.sh linting "$linter" run --allow-serial-runners ./...
 
 # The package that embeds Kubernetes is left out: the linters would analyze all of it for a screen of our own code.
+say "Go: cert-manager for the local cluster"
+cd hack/certmanager
+../progress.sh linting "$linter" run --allow-serial-runners --config ../../.golangci.yaml ./...
+cd ../..
+
 say "Go: the local cluster's tools"
 cd hack/cluster
 mapfile -t packages < <(go list -f '{{.Dir}}' ./... | grep -v '/kube$' | sed "s|^$PWD|.|")
