@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -42,8 +43,7 @@ func installGatewayAPI(t *testing.T) {
 	}
 }
 
-// gateway is a Gateway with the certificate of the server's host, and an HTTPRoute
-// of the two paths that an Ingress would have.
+// gateway is a Gateway with the certificate of the server's host.
 func (s *server) gateway() []byte {
 	return fmt.Appendf(nil, `
 apiVersion: gateway.networking.k8s.io/v1
@@ -53,35 +53,36 @@ spec:
   gatewayClassName: nginx
   listeners:
   - {name: https, port: 443, protocol: HTTPS, hostname: %[2]s, tls: {certificateRefs: [{name: mcp-tls}]}}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: by-hand, namespace: %[1]s}
-spec:
-  parentRefs: [{name: public}]
-  hostnames: [%[2]s]
-  rules:
-  - matches:
-    - {path: {type: Exact, value: /billing}}
-    - {path: {type: Exact, value: /.well-known/oauth-protected-resource/billing}}
-    backendRefs: [{name: %[3]s, port: 80}]
-`, s.namespace, s.host, serverName)
+`, s.namespace, s.host)
 }
 
-// A server without an Ingress is behind whatever route a team makes to its Service.
-func TestAnHTTPRouteLeadsToAServer(t *testing.T) {
-	s := newServer(t)
+// Whatever leads to a server, and while that changes, its clients notice nothing.
+// What stands for a Gateway's controller is the local cluster's, with nginx behind.
+func TestASwitchFromIngressToGatewayLosesNoRequest(t *testing.T) {
+	s := newServer(t).start()
+	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
+
+	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) {
+		spec.Exposure.Ingress, spec.Exposure.Gateway = nil, &v1alpha1.Gateway{ParentRefs: []v1alpha1.ParentRef{{Name: "public"}}}
+	})
+	s.waitCondition(v1alpha1.ConditionExposed, metav1.ConditionFalse, v1alpha1.ReasonAPIMissing)
 	installGatewayAPI(t)
+	s.waitCondition(v1alpha1.ConditionExposed, metav1.ConditionFalse, v1alpha1.ReasonRoutePending)
+	if err := env.cluster.Get(t.Context(), s.key, new(networkingv1.Ingress)); err != nil {
+		t.Errorf("want the Ingress to stay until a Gateway takes the route: %v", err)
+	}
 	s.applyManifest(s.gateway(), nil)
-	s.manifest.Spec.Exposure.Ingress = nil
-	s.start()
+	s.waitCondition(v1alpha1.ConditionExposed, metav1.ConditionTrue, v1alpha1.ReasonExposed)
+	s.waitGone(&networkingv1.Ingress{ObjectMeta: objectMeta(s.namespace, serverName)})
+	s.waitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
+	enough := known.total() + 20
+	s.wait("some more answers", func(context.Context) (bool, string, error) { return known.total() > enough, "", nil })
+	s.checkOnly("a client with a token", known.close(), http.StatusOK)
+	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+
+	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Exposure = v1alpha1.Exposure{} })
 	s.waitCondition(v1alpha1.ConditionExposed, metav1.ConditionTrue, v1alpha1.ReasonClusterLocal)
-	if answer := s.call(s.token(readScope), lookupTool, "INV-2040"); answer.Status != http.StatusOK {
-		t.Errorf("with a token: status %d, want 200", answer.Status)
-	}
-	if _, err := env.cluster.Kubectl(t.Context(), "-n", s.namespace, "delete", "httproute", "by-hand"); err != nil {
-		t.Fatal(err)
-	}
+	s.waitGone(s.child("gateway.networking.k8s.io/v1", "HTTPRoute"))
 	// A host that nothing is routed for has no certificate of its own either.
 	s.wait("the host to lead nowhere", func(ctx context.Context) (bool, string, error) {
 		_, err := s.probe("").ListTools(ctx)
