@@ -13,7 +13,8 @@ import (
 )
 
 // checkKstatus states that tools which judge objects by the conventions of
-// kstatus (Flux, Helm, kpt) call a server current exactly when it is Ready.
+// kstatus (Flux, Helm, kpt) call a server current exactly when it is Ready, and
+// stop waiting when waiting does not help.
 func checkKstatus(t testing.TB, s *v1alpha1.SecuredMCPServer, ready bool) {
 	t.Helper()
 	result, err := status.Compute(&unstructured.Unstructured{Object: untyped(t, s)})
@@ -21,8 +22,11 @@ func checkKstatus(t testing.TB, s *v1alpha1.SecuredMCPServer, ready bool) {
 		t.Fatal(err)
 	}
 	want := status.InProgressStatus
-	if ready {
+	switch {
+	case ready:
 		want = status.CurrentStatus
+	case isStalled(t, s):
+		want = status.FailedStatus
 	}
 	if result.Status != want {
 		t.Errorf("kstatus says %s (%s), want %s", result.Status, result.Message, want)

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -67,12 +68,34 @@ func checkSummary(t testing.TB, s *v1alpha1.SecuredMCPServer) bool {
 	return want.Status == metav1.ConditionTrue
 }
 
+// hopeless are the reasons of Accepted beside which Stalled is there.
+var hopeless = []string{"InvalidSpec", "HostNotAllowed", "ImageNotAllowed", "AnnotationNotAllowed", "LabelNotAllowed"}
+
+// isStalled tells whether s has to be Stalled, and states that it then says why as
+// Accepted does.
+func isStalled(t testing.TB, s *v1alpha1.SecuredMCPServer) bool {
+	t.Helper()
+	accepted := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionAccepted)
+	stalled := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionStalled)
+	want := accepted.Status == metav1.ConditionFalse && slices.Contains(hopeless, accepted.Reason)
+	switch {
+	case want != (stalled != nil):
+		t.Errorf("Stalled is there: %t, want %t beside Accepted %s (%s)", stalled != nil, want, accepted.Status, accepted.Reason)
+	case want && (stalled.Status != metav1.ConditionTrue || stalled.Reason != accepted.Reason || stalled.Message != accepted.Message):
+		t.Errorf("Stalled is %s (%s: %s), want True as Accepted says (%s: %s)", stalled.Status, stalled.Reason, stalled.Message, accepted.Reason, accepted.Message)
+	}
+	return want
+}
+
 // checkPresent states which conditions there are besides Ready, IssuerDiscovered and
 // those that Ready sums up.
 func checkPresent(t testing.TB, s *v1alpha1.SecuredMCPServer) {
 	t.Helper()
 	want := len(otherTypes) + 2
 	if s.Spec.Monitoring != nil {
+		want++
+	}
+	if isStalled(t, s) {
 		want++
 	}
 	monitored := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionMonitored) != nil
@@ -124,6 +147,7 @@ func (w *world) wantConditions(s *v1alpha1.SecuredMCPServer, accepted, available
 	want := map[string]string{"Accepted": accepted, "Available": available, "Exposed": exposed, "Enforced": enforced, "Ready": ready}
 	got := conditions(s)
 	delete(got, "IssuerDiscovered") // has tests of its own
+	delete(got, "Stalled")          // follows from Accepted; see isStalled
 	if diff := gocmp.Diff(want, got); diff != "" {
 		w.t.Errorf("conditions (-want +got):\n%s", diff)
 	}

@@ -191,6 +191,7 @@ func (s *scope) sumUp() {
 	}
 	ready.Type, ready.LastTransitionTime = v1alpha1.ConditionReady, metav1.Time{}
 	meta.SetStatusCondition(&s.status.Conditions, ready)
+	s.stall()
 }
 
 // stumble ends a pass that could not decide every condition. What earlier passes

@@ -1,6 +1,6 @@
 package v1alpha1
 
-// The conditions of a SecuredMCPServer. All are positive, and all but Monitored are present from the first pass on.
+// The conditions of a SecuredMCPServer. All but Stalled are positive, and all but Stalled and Monitored are present from the first pass on.
 const (
 	// ConditionAccepted is True when the spec is valid.
 	ConditionAccepted = "Accepted"
@@ -15,6 +15,9 @@ const (
 	// ConditionMonitored is True when the ServiceMonitor and the PrometheusRule that spec.monitoring asks for are there. It is absent while nothing is asked
 	// for, and not part of Ready.
 	ConditionMonitored = "Monitored"
+	// ConditionStalled is there, and True, while the spec is not accepted and nothing but an edit or an administrator helps. It has the reason and message of
+	// Accepted. Tools that judge objects by kstatus stop waiting then.
+	ConditionStalled = "Stalled"
 	// ConditionReady is True when Accepted, Available, Exposed and Enforced are; otherwise it has the reason and message of the first that is not.
 	ConditionReady = "Ready"
 )

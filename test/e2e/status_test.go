@@ -152,6 +152,39 @@ func TestKubectlShowsWhatMatters(t *testing.T) {
 	}
 }
 
+// kubectl wait goes by metadata.generation and status.observedGeneration, too: it
+// does not take the Ready of the spec before for that of the newest.
+func TestKubectlWaitsForReady(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	wait := func(condition string) {
+		t.Helper()
+		args := []string{"-n", s.namespace, "wait", "--for=condition=" + condition, "--timeout=" + waitLimit.String(), "smcp/" + serverName}
+		if out, err := env.cluster.Kubectl(t.Context(), args...); err != nil || !strings.Contains(out, "condition met") {
+			t.Fatalf("kubectl wait for %s: %v: %s", condition, err, out)
+		}
+	}
+	s.apply()
+	wait("Ready")
+	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Scopes[0].Implies = []string{writeScope} }) // in a circle
+	wait("Ready=False")
+	wait("Stalled")
+	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Scopes[0].Implies = nil })
+	wait("Ready")
+	if got := s.server(); got.Status.ObservedGeneration != got.Generation {
+		t.Errorf("Ready of generation %d, want %d", got.Status.ObservedGeneration, got.Generation)
+	}
+}
+
+func (s *server) server() *v1alpha1.SecuredMCPServer {
+	s.t.Helper()
+	got, err := env.cluster.Server(s.t.Context(), s.key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return got
+}
+
 func TestTheStatusIsWhatThePodsServe(t *testing.T) {
 	t.Parallel()
 	s := newServer(t).start()

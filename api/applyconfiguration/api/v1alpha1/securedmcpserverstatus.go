@@ -17,8 +17,8 @@ type SecuredMCPServerStatusApplyConfiguration struct {
 	// and otherwise carries the reason and message of the first that is not. IssuerDiscovered says whether the issuer answers the operator as pods
 	// and clients need it to; nothing else goes by it. Exposed says that the Ingress has an address, or that the
 	// Gateways accept the HTTPRoute; whether the certificate of a secretName exists is not checked. Enforced
-	// says that every ready pod, asked by the operator, enforces revision. Monitored is there while spec.monitoring is, and not part of Ready. All reasons
-	// are in docs/reference/conditions.md.
+	// says that every ready pod, asked by the operator, enforces revision. Monitored is there while spec.monitoring is, and not part of Ready; Stalled is
+	// there, and True, while the spec is not accepted and waiting does not help. All reasons are in docs/reference/conditions.md.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// observedGeneration is the metadata.generation that this status is about.
 	ObservedGeneration *int64 `json:"observedGeneration,omitempty"`
