@@ -36,13 +36,18 @@ const (
 	patience = 15 * time.Second
 )
 
-func startShort(t *testing.T, change func(*config.RuntimeConfig), options ...func(*app.Options)) fixture {
+func startShort(t *testing.T, change func(*config.RuntimeConfig)) fixture {
+	t.Helper()
+	return startTimed(t, short, change)
+}
+
+func startTimed(t *testing.T, timeouts app.Timeouts, change func(*config.RuntimeConfig), options ...func(*app.Options)) fixture {
 	t.Helper()
 	api := runtimetest.NewAPI(t, nil)
 	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
 	c := runtimetest.Billing(issuer.Issuer(), api.URL)
 	change(c)
-	options = append(options, func(o *app.Options) { o.Timeouts = short })
+	options = append(options, func(o *app.Options) { o.Timeouts = timeouts })
 	return fixture{Runtime: runtimetest.Start(t, c, options...), issuer: issuer, api: api}
 }
 
@@ -155,7 +160,7 @@ func (s slow) Read(p []byte) (int, error) {
 
 // startHTTP2 starts a server that speaks HTTP/2 and returns a connection to it,
 // its preface and settings exchanged.
-func startHTTP2(t *testing.T) (fixture, net.Conn, *http2.Framer) {
+func startHTTP2(t *testing.T, timeouts app.Timeouts) (fixture, net.Conn, *http2.Framer) {
 	t.Helper()
 	throwaway := httptest.NewUnstartedServer(nil)
 	throwaway.StartTLS()
@@ -167,7 +172,7 @@ func startHTTP2(t *testing.T) (fixture, net.Conn, *http2.Framer) {
 	files := app.TLS{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}
 	must(t, os.WriteFile(files.CertFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), 0o600))
 	must(t, os.WriteFile(files.KeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
-	f := startShort(t, func(*config.RuntimeConfig) {}, func(o *app.Options) { o.TLS = files })
+	f := startTimed(t, timeouts, func(*config.RuntimeConfig) {}, func(o *app.Options) { o.TLS = files })
 	conn := tls.Client(f.dial(t), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	must(t, conn.Handshake())
 	if got := conn.ConnectionState().NegotiatedProtocol; got != "h2" {
@@ -191,7 +196,7 @@ func headerBlock(t *testing.T, fields ...string) []byte {
 }
 
 func TestHTTP2HeadersThatDribbleAreClosed(t *testing.T) {
-	_, conn, framer := startHTTP2(t)
+	_, conn, framer := startHTTP2(t, short)
 	must(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: headerBlock(t, ":method", "POST")}))
 	// The next frame announces 1,000 bytes of header and brings them one by one.
 	_, err := conn.Write([]byte{0, 3, 0xe8, byte(http2.FrameContinuation), 0, 0, 0, 0, 1})
@@ -202,7 +207,7 @@ func TestHTTP2HeadersThatDribbleAreClosed(t *testing.T) {
 func TestHTTP2BodiesThatDribbleAreEnded(t *testing.T) {
 	for name, authorization := range map[string]bool{"of a known caller": true, "of a stranger": false} {
 		t.Run(name, func(t *testing.T) {
-			f, _, framer := startHTTP2(t)
+			f, _, framer := startHTTP2(t, short)
 			fields := []string{
 				":method", "POST", ":scheme", "https", ":path", "/billing", ":authority", "mcp.example.com",
 				"content-type", "application/json", "accept", "application/json, text/event-stream", "mcp-protocol-version", "2026-07-28", "content-length", "100000",

@@ -9,6 +9,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/securedmcp/operator/runtime/app"
 )
 
 // A header may have 32 KiB, and net/http allows a few more.
@@ -44,7 +46,7 @@ func TestHTTP2HeadersThatAreTooLarge(t *testing.T) {
 		"far beyond": {1, tooLarge, "closed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, framer := startHTTP2(t)
+			_, _, framer := startHTTP2(t, app.Timeouts{})
 			fields := []string{":method", "POST", ":scheme", "https", ":path", "/billing", ":authority", "mcp.example.com"}
 			for range tc.fields {
 				fields = append(fields, "x-large", strings.Repeat("~", tc.size))

@@ -18,7 +18,7 @@ import (
 )
 
 // startWaiting starts a server whose tools report progress once and then wait for
-// their context to end. Tool careful wants a login of the last two seconds.
+// their context to end. Tool careful wants a login of the last four seconds.
 func startWaiting(t *testing.T, change func(*config.RuntimeConfig)) fixture {
 	t.Helper()
 	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
@@ -29,7 +29,7 @@ func startWaiting(t *testing.T, change func(*config.RuntimeConfig)) fixture {
 		return config.Tool{Name: name, Upstream: config.UpstreamBuiltin, InputSchema: json.RawMessage(`{"type":"object"}`)}
 	}
 	c.Tools = []config.Tool{tool("work"), tool("careful")}
-	c.Tools[1].Authentication = &config.Authentication{MaxAgeSeconds: 2}
+	c.Tools[1].Authentication = &config.Authentication{MaxAgeSeconds: 4}
 	change(c)
 	work := func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		params := &mcp.ProgressNotificationParams{ProgressToken: req.Params.GetProgressToken(), Progress: 1}
@@ -61,9 +61,9 @@ func subscription() runtimetest.Request {
 }
 
 func TestStreamsEndWithWhatLetThemIn(t *testing.T) {
-	wholeServer := func(c *config.RuntimeConfig) { c.Authentication = &config.Authentication{MaxAgeSeconds: 2} }
+	wholeServer := func(c *config.RuntimeConfig) { c.Authentication = &config.Authentication{MaxAgeSeconds: 4} }
 	nothing := func(*config.RuntimeConfig) {}
-	soon := func() oauthtest.Claims { return oauthtest.Claims{"exp": time.Now().Add(2 * time.Second)} }
+	soon := func() oauthtest.Claims { return oauthtest.Claims{"exp": time.Now().Add(4 * time.Second)} }
 	login := func() oauthtest.Claims { return oauthtest.Claims{"auth_time": time.Now().Unix()} }
 	for name, tc := range map[string]struct {
 		change func(*config.RuntimeConfig)
@@ -78,11 +78,11 @@ func TestStreamsEndWithWhatLetThemIn(t *testing.T) {
 		"a call with the login that the server wants":                  {wholeServer, login, call("work")},
 		"a call with the login that the tool wants":                    {nothing, login, call("careful")},
 		"a call with the token, before the login is too old": {nothing, func() oauthtest.Claims {
-			return oauthtest.Claims{"exp": time.Now().Add(time.Second), "auth_time": time.Now().Unix()}
+			return oauthtest.Claims{"exp": time.Now().Add(3 * time.Second), "auth_time": time.Now().Unix()}
 		}, call("careful")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel() // each waits for two seconds to pass
+			t.Parallel() // each waits for four seconds to pass
 			f := startWaiting(t, tc.change)
 			claims := tc.claims()
 			claims["scope"] = "invoices:read"
