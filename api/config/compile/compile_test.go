@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
@@ -25,14 +26,16 @@ func TestSchemasThatDoNotCompile(t *testing.T) {
 		"a property's pattern is broken": {`{"type":"object","patternProperties":{"(":{}}}`, "does not compile"},
 		"a type that there is not":       {`{"type":"object","properties":{"a":{"items":{"type":"strng"}}}}`, `the type of a.items is "strng"; want array, boolean`},
 		"one of the types there is not":  {`{"type":"object","properties":{"a":{"type":["string","nul"]}}}`, `the type of a is "nul"`},
-		"properties that are a list":     {`{"type":"object","properties":["a"]}`, "properties of the root: is or holds a JSON array"},
+		"properties that are a list":     {`{"type":"object","properties":["a"]}`, "properties of the root: want schemas by name"},
 		"a schema that is itself":        {`{"type":"object","$ref":"#"}`, "refers to itself"},
 		"one that is all of itself":      {`{"type":"object","allOf":[{"$ref":"#"}]}`, "refers to itself"},
 		"a circle further down":          {`{"type":"object","properties":{"a":{"$ref":"#/$defs/a"}},"$defs":{"a":{"not":{"$ref":"#/$defs/b"}},"b":{"anyOf":[{"$ref":"#/$defs/a"}]}}}`, "refers to itself"},
 		"a circle by anchor":             {`{"type":"object","$anchor":"x","if":{"$ref":"#x"}}`, "refers to itself"},
 		"a wrong keyword value":          {`{"type":"object","required":"a"}`, "required of the root: is or holds a JSON string"},
 		"a wrong keyword further down":   {`{"type":"object","properties":{"a":{"allOf":[{"maxLength":"x"}]}}}`, "maxLength of a.allOf: "},
-		"a list where schemas are named": {`{"type":"object","properties":{"a":{"properties":{"b":[1]}}}}`, "properties of a: is or holds a JSON array"},
+		"a list where schemas are named": {`{"type":"object","properties":{"a":{"properties":{"b":[1]}}}}`, "properties of a: want schemas by name"},
+		"one schema instead of a list":   {`{"type":"object","allOf":{"type":"object"}}`, "allOf of the root: want a list of schemas"},
+		"a number instead of a schema":   {`{"type":"object","properties":{"a":{"not":7}}}`, "not of a: want a schema"},
 		"a type in capitals":             {`{"Type":"object"}`, `want "object"`},
 		"a type in both":                 {`{"type":"string","Type":"object"}`, `want "object"`},
 		"a type that is given once more": {`{"type":"object","type":"object"}`, `has the name "type" twice`},
@@ -164,4 +167,25 @@ func FuzzPathExpand(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Whoever writes a schema must not be able to keep the operator busy with it.
+func TestADeepSchemaThatIsWrongIsRefusedSoon(t *testing.T) {
+	const depth = 4500
+	long := strings.Repeat("x", 2<<20)
+	raw := `{"type":"object","properties":{"a":` + strings.Repeat(`{"not":`, depth) + `{"maxLength":"` + long + `"}` + strings.Repeat("}", depth) + "}}"
+	var root any
+	if err := json.Unmarshal([]byte(raw), &root); err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- misshapen(json.RawMessage(raw), errors.New("unknown")) }()
+	select {
+	case err := <-done:
+		if !strings.HasPrefix(err.Error(), "maxLength of a.not.not.") {
+			t.Errorf("error %.80q", err)
+		}
+	case <-time.After(time.Minute):
+		t.Error("no answer within a minute")
+	}
 }

@@ -58,13 +58,55 @@ func misshapen(raw json.RawMessage, err error) error {
 	depth := -1
 	_ = walk(root, position{}, func(schema map[string]any, at position) error {
 		for _, keyword := range slices.Sorted(maps.Keys(schema)) {
-			if problem := decodeAlone(keyword, schema[keyword]); problem != nil && len(at.path) > depth {
+			if problem := checkAlone(keyword, schema[keyword]); problem != nil && len(at.path) > depth {
 				err, depth = fmt.Errorf("%s of %s: %w", keyword, at, problem), len(at.path)
 			}
 		}
 		return nil
 	})
 	return err
+}
+
+// checkAlone says what is wrong with a keyword, leaving schemas inside of it to
+// their own turn: to decode them once more at each depth would take the square of
+// the time.
+func checkAlone(keyword string, value any) error {
+	switch {
+	case slices.Contains(namedSubschemas, keyword):
+		byName, ok := value.(map[string]any)
+		for _, schema := range byName {
+			_, isList := schema.([]any) // what depends on a property
+			ok = ok && (isSchema(schema) || isList && keyword == "dependencies")
+		}
+		return unless(ok, "want schemas by name")
+	case slices.Contains(listedSubschemas, keyword):
+		list, ok := value.([]any)
+		return unless(ok && !slices.ContainsFunc(list, isNoSchema), "want a list of schemas")
+	case slices.Contains(subschemas, keyword):
+		list, isList := value.([]any) // which items may be
+		return unless(isSchema(value) || isList && !slices.ContainsFunc(list, isNoSchema), "want a schema")
+	}
+	return decodeAlone(keyword, value)
+}
+
+// listedSubschemas are those of subschemas whose value is a list.
+var listedSubschemas = []string{"allOf", "anyOf", "oneOf", "prefixItems"}
+
+func isSchema(value any) bool {
+	switch value.(type) {
+	case map[string]any, bool:
+		return true
+	}
+	return false
+}
+
+func isNoSchema(value any) bool { return !isSchema(value) }
+
+func unless(ok bool, problem string) error {
+	if ok {
+		return nil
+	}
+	return errors.New(problem)
 }
 
 // decodeAlone says what is wrong with a keyword without names of Go.
