@@ -9,6 +9,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -356,6 +358,28 @@ func TestAProofIsUsedOnce(t *testing.T) {
 	}
 	if !strings.Contains(f.Logs(), `"reason":"proof_replayed"`) {
 		t.Error("the audit does not tell of a replay")
+	}
+}
+
+func TestOfRequestsAtOnceOneUsesTheProof(t *testing.T) {
+	f, h := startDPoP(t, config.DPoPRequired), newHolder(t, jwa.ES256)
+	token := h.token(f)
+	proof := h.proof(token, nil)
+	var accepted, refused atomic.Int32
+	var group sync.WaitGroup
+	for range 20 {
+		group.Go(func() {
+			switch f.Do(withProofs(runtimetest.Request{}, token, proof)).Status {
+			case http.StatusOK:
+				accepted.Add(1)
+			case http.StatusUnauthorized:
+				refused.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	if accepted.Load() != 1 || refused.Load() != 19 {
+		t.Errorf("%d accepted and %d refused, want 1 and 19", accepted.Load(), refused.Load())
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 // their context to end. Tool careful wants a login of the last four seconds.
 func startWaiting(t *testing.T, change func(*config.RuntimeConfig)) fixture {
 	t.Helper()
-	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
+	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource), oauthtest.WithClient(oauthtest.Client{ID: "runtime", Secret: "s3cr3t"}))
 	c := runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1")
 	zero := 0
 	c.Tokens.ClockSkewSeconds = &zero
@@ -65,6 +65,7 @@ func TestStreamsEndWithWhatLetThemIn(t *testing.T) {
 	nothing := func(*config.RuntimeConfig) {}
 	soon := func() oauthtest.Claims { return oauthtest.Claims{"exp": time.Now().Add(4 * time.Second)} }
 	login := func() oauthtest.Claims { return oauthtest.Claims{"auth_time": time.Now().Unix()} }
+	open := map[string]chan string{} // all at once: each takes four seconds
 	for name, tc := range map[string]struct {
 		change func(*config.RuntimeConfig)
 		claims func() oauthtest.Claims
@@ -81,14 +82,16 @@ func TestStreamsEndWithWhatLetThemIn(t *testing.T) {
 			return oauthtest.Claims{"exp": time.Now().Add(3 * time.Second), "auth_time": time.Now().Unix()}
 		}, call("careful")},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel() // each waits for four seconds to pass
-			f := startWaiting(t, tc.change)
-			claims := tc.claims()
-			claims["scope"] = "invoices:read"
-			tc.stream.Token = f.issuer.Token(claims)
-			f.waitEnd(t, tc.stream, func() {})
-		})
+		f := startWaiting(t, tc.change)
+		claims := tc.claims()
+		claims["scope"] = "invoices:read"
+		tc.stream.Token = f.issuer.Token(claims)
+		opened, ended := f.stream(t, tc.stream)
+		waitOpen(t, opened, ended)
+		open[name] = ended
+	}
+	for name, ended := range open {
+		wantEnded(t, name, ended)
 	}
 }
 
@@ -145,13 +148,40 @@ func TestStreamsGoOnWhenAKeyIsAdded(t *testing.T) {
 	}
 }
 
+// A subscription would outlive a revocation; a call that is cut off may have done
+// its work already.
+func TestOfStreamsByAnOpaqueTokenSubscriptionsEndWithTheAnswerAboutIt(t *testing.T) {
+	f := startWaiting(t, func(c *config.RuntimeConfig) {
+		c.Tokens = config.Tokens{Type: config.TokenOpaque, Introspection: &config.Introspection{
+			ClientID: "runtime", ClientSecretFile: writeTemp(t, []byte("s3cr3t")), CacheSeconds: 1,
+		}}
+	})
+	work, listen := call("work"), subscription()
+	work.Token = f.token("invoices:read")
+	listen.Token = work.Token
+	opened, ended := f.stream(t, work)
+	waitOpen(t, opened, ended)
+	f.waitEnd(t, listen, func() {})
+	select {
+	case text := <-ended:
+		t.Errorf("the call has ended too: %s", text)
+	default:
+	}
+}
+
 // waitEnd opens a stream and wants it to end once something has been done.
 func (f fixture) waitEnd(t *testing.T, q runtimetest.Request, do func()) {
 	t.Helper()
 	opened, ended := f.stream(t, q)
 	waitOpen(t, opened, ended)
 	do()
+	wantEnded(t, q.Method, ended)
+}
+
+// wantEnded wants a stream to end before its client gives up.
+func wantEnded(t *testing.T, what string, ended chan string) {
+	t.Helper()
 	if text := <-ended; strings.Contains(text, context.DeadlineExceeded.Error()) {
-		t.Errorf("the stream went on until the client gave up: %s", text)
+		t.Errorf("%s went on until the client gave up: %s", what, text)
 	}
 }
