@@ -101,7 +101,7 @@ func TestWhatDoesNotExistIsFound(t *testing.T) {
 func documents(t *testing.T) []string {
 	t.Helper()
 	paths := []string{"README.md", "CHANGELOG.md", "hack/cluster/README.md"}
-	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, entry fs.DirEntry, err error) error {
+	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".md") {
 			relative, _ := filepath.Rel(root, path)
 			paths = append(paths, relative)

@@ -4,14 +4,23 @@ import "github.com/securedmcp/operator/cmd/securedmcp/authserver"
 
 // What tests need of the server has its name here, too, so that they import one
 // package.
+
 type (
-	Claims      = authserver.Claims
-	Client      = authserver.Client
-	Config      = authserver.Config
-	Endpoint    = authserver.Endpoint
-	Fault       = authserver.Fault
-	Handler     = authserver.Handler
-	Key         = authserver.Key
+	// Claims is that of the server.
+	Claims = authserver.Claims
+	// Client is that of the server.
+	Client = authserver.Client
+	// Config is that of the server.
+	Config = authserver.Config
+	// Endpoint is that of the server.
+	Endpoint = authserver.Endpoint
+	// Fault is that of the server.
+	Fault = authserver.Fault
+	// Handler is that of the server.
+	Handler = authserver.Handler
+	// Key is that of the server.
+	Key = authserver.Key
+	// TokenOption is that of the server.
 	TokenOption = authserver.TokenOption
 )
 

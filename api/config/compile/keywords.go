@@ -116,8 +116,7 @@ func decodeAlone(keyword string, value any) error {
 		return err
 	}
 	err = json.Unmarshal(raw, new(jsonschema.Schema))
-	var wrong *json.UnmarshalTypeError
-	if errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("is or holds a JSON %s, which is not allowed there", wrong.Value)
 	}
 	return err

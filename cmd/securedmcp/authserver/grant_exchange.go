@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	tokenTypeAccess = "urn:ietf:params:oauth:token-type:access_token"
-	tokenTypeJWT    = "urn:ietf:params:oauth:token-type:jwt"
+	tokenTypeAccess = "urn:ietf:params:oauth:token-type:access_token" //nolint:gosec // a name of RFC 8693, no credential
+	tokenTypeJWT    = "urn:ietf:params:oauth:token-type:jwt"          //nolint:gosec // as above
 )
 
 // exchangeToken is the token exchange grant (RFC 8693): a confidential client

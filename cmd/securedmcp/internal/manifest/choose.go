@@ -55,9 +55,9 @@ func noServer(src Source, documents []*document) Problem {
 		group, _, _ := strings.Cut(d.text("apiVersion"), "/")
 		switch kind := d.text("kind"); {
 		case kind == v1alpha1.Kind && group == "":
-			return d.problem("apiVersion", "is required; want "+wantedVersion)
+			return d.problem("apiVersion", missing(d.object, "apiVersion")+"want "+wantedVersion)
 		case group == v1alpha1.Group && kind == "":
-			return d.problem("kind", "is required; want "+v1alpha1.Kind)
+			return d.problem("kind", missing(d.object, "kind")+"want "+v1alpha1.Kind)
 		case group == v1alpha1.Group && nearest(kind, []string{v1alpha1.Kind}) != "":
 			return d.problem("kind", fmt.Sprintf("%q is not a kind of %s; did you mean %s?", kind, group, v1alpha1.Kind))
 		case kind == v1alpha1.Kind && nearest(group, []string{v1alpha1.Group}) != "":
@@ -65,6 +65,14 @@ func noServer(src Source, documents []*document) Problem {
 		}
 	}
 	return Problem{File: src.Name, Detail: "holds no SecuredMCPServer; it holds " + kinds(documents)}
+}
+
+// missing tells a member that is not there from one that is no string.
+func missing(object map[string]any, member string) string {
+	if _, there := object[member]; there {
+		return ""
+	}
+	return "is required; "
 }
 
 func chooseNamed(src Source, candidates []*document, name string) (*document, error) {

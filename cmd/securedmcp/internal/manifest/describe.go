@@ -60,8 +60,8 @@ func describe(e *field.Error) string {
 		return e.Detail // what is too long to store is too long to read
 	case field.ErrorTypeTypeInvalid:
 		got, want := typesOf(e)
-		if want == dateTime {
-			return fmt.Sprintf("%q: want a date and a time, for example 2026-01-02T03:04:05Z", got)
+		if _, another := typeNames[got]; want == dateTime && !another {
+			return fmt.Sprintf("%q: want %s", got, withArticle(want))
 		}
 		return fmt.Sprintf("is %s; want %s", withArticle(got), withArticle(want))
 	default:
@@ -113,6 +113,7 @@ var typeNames = map[string]string{
 	"array":   "a list",
 	"bool":    "a boolean",
 	"boolean": "a boolean",
+	dateTime:  "a date and a time, for example 2026-01-02T03:04:05Z",
 	"float64": "a number with a fraction",
 	"int32":   "an integer",
 	"int64":   "an integer",
