@@ -94,7 +94,7 @@ func (s *Server) listen(registry *prometheus.Registry) error {
 		s.public.Close()
 		return fmt.Errorf("opening the admin listener: %w", err)
 	}
-	if s.public.server = newHTTPServer(s.floor.refuseBelow(s.live), &s.options); s.tls != nil {
+	if s.public.server = newHTTPServer(partWhile(&s.draining, s.floor.refuseBelow(s.live)), &s.options); s.tls != nil {
 		s.public.Listener = tls.NewListener(s.public.Listener, s.tls)
 		s.public.server.TLSConfig = s.tls
 	}
@@ -168,6 +168,18 @@ func (s *Server) watch(ctx context.Context) error {
 		}
 	}
 	return s.live.Watch(ctx, []string{filepath.Dir(s.options.ConfigFile)}, onReload, s.options.Logger)
+}
+
+// partWhile ends each connection with the next answer while the runtime drains: its
+// client opens another one, which leads to another pod. A connection that is only
+// closed at the end of the drain may have a request on its way.
+func partWhile(draining *atomic.Bool, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if draining.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		next.ServeHTTP(w, req)
+	})
 }
 
 // drain lets requests end. Readiness goes first, and the admin listener last,

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/runtime/app"
@@ -176,6 +177,37 @@ func TestStoppingLetsRequestsEnd(t *testing.T) {
 	if err := server.Wait(); err != nil {
 		t.Errorf("stopping: %v", err)
 	}
+}
+
+// Who keeps a connection is led to another pod before this one stops: a connection
+// that is closed only then may have a request on its way.
+func TestConnectionsEndWithAnAnswerWhileTheRuntimeDrains(t *testing.T) {
+	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
+	raw := mustEncode(t, runtimetest.Billing(issuer.Issuer(), runtimetest.NewAPI(t, nil).URL))
+	ctx, stop := context.WithCancel(t.Context())
+	server, err := app.Start(ctx, app.Options{ConfigFile: writeTemp(t, raw), Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", DrainDelay: time.Minute, Logger: slog.New(slog.DiscardHandler)})
+	must(t, err)
+	r := runtimetest.Attach(t, server, runtimetest.Resource)
+	r.WaitRevision(config.Revision(raw))
+	transport := new(http.Transport)
+	defer transport.CloseIdleConnections()
+	closes := func() bool {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+server.Addr().String()+"/.well-known/oauth-protected-resource/billing", http.NoBody)
+		must(t, err)
+		req.Host = "mcp.example.com"
+		resp, err := transport.RoundTrip(req)
+		must(t, err)
+		defer resp.Body.Close()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("status %d", resp.StatusCode)
+		}
+		return resp.Close
+	}
+	if closes() {
+		t.Error("a connection ends though the runtime does not drain")
+	}
+	stop()
+	runtimetest.Eventually(t, "connections to end", closes, r.Logs)
 }
 
 // An empty bundle of certificates must not mean those of the system.
