@@ -8,6 +8,7 @@ node_ip=$1 gateway=$2
 pki=/run/cluster/pki conf=/run/cluster/conf log=/var/log
 export PATH=/run/cluster/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/run/home KUBECONFIG=$pki/admin.kubeconfig
 declare -A component # by pid
+declare -A command   # by component
 
 # Nothing that the node writes in /run, /var/lib and /var/log may reach the machine's own folders.
 own_folders() {
@@ -87,8 +88,14 @@ within() { # SECONDS COMMAND...
 
 start() { # COMPONENT [ARG...]
 	echo "$EPOCHREALTIME start $1"
-	"$@" >"$log/$1.log" 2>&1 &
+	command[$1]=$(printf '%q ' "$@")
+	"$@" >>"$log/$1.log" 2>&1 &
 	component[$!]=$1
+}
+
+# start_again starts a component as it was started before.
+start_again() { # COMPONENT
+	eval "start ${command[$1]}"
 }
 
 control_plane() {
@@ -135,15 +142,22 @@ services() {
 }
 
 # supervise reaps all, orphans of the pid namespace included; a component that ends is told to up.sh.
+# One that restart-apiserver.sh has killed is started again.
 supervise() {
-	local pid status
+	local pid status name
 	while :; do
 		status=0
 		wait -n -p pid || status=$?
 		if [ -n "${pid:-}" ] && [ -n "${component[$pid]:-}" ]; then
-			echo "$EPOCHREALTIME ${component[$pid]} ended with status $status"
-			echo "${component[$pid]}" >>$log/ended
+			name=${component[$pid]}
+			echo "$EPOCHREALTIME $name ended with status $status"
 			unset "component[$pid]"
+			if [ -e "$log/restart-$name" ]; then
+				start_again "$name"
+				rm -f "$log/restart-$name"
+			else
+				echo "$name" >>$log/ended
+			fi
 		fi
 		[ "${#component[@]}" -gt 0 ] || exit 1
 	done

@@ -33,9 +33,13 @@ type stream struct {
 
 // ask starts workers that call lookup_invoice until the stream is closed.
 func (s *server) ask(token string, workers int) *stream {
+	return s.askThrough(s.probe(token), workers)
+}
+
+// askThrough is ask by another way.
+func (s *server) askThrough(probe *client.Probe, workers int) *stream {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	out := &stream{counts: map[string]int{}, stop: cancel}
-	probe := s.probe(token)
 	for range workers {
 		out.ended.Go(func() {
 			for ctx.Err() == nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,18 +21,41 @@ const clockTicks = 100
 // container, to a hundredth of a second; the API says it in whole seconds. It
 // works for the local cluster, whose processes this machine can see.
 func (c *Cluster) ProcessStart(_ context.Context, pod *corev1.Pod) (time.Time, error) {
+	folder, err := processOf(pod)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return startOf(folder)
+}
+
+// Kill ends the program of a pod's only container at once: it can do nothing more,
+// and nobody is told. It works for the local cluster.
+func (c *Cluster) Kill(pod *corev1.Pod) error {
+	folder, err := processOf(pod)
+	if err != nil {
+		return err
+	}
+	pid, err := strconv.Atoi(filepath.Base(folder))
+	if err != nil {
+		return err
+	}
+	return syscall.Kill(pid, syscall.SIGKILL)
+}
+
+// processOf returns the folder below /proc of the program of a pod's only container.
+func processOf(pod *corev1.Pod) (string, error) {
 	if len(pod.Status.ContainerStatuses) == 0 {
-		return time.Time{}, fmt.Errorf("pod %s has no container yet", pod.Name)
+		return "", fmt.Errorf("pod %s has no container yet", pod.Name)
 	}
 	_, id, _ := strings.Cut(pod.Status.ContainerStatuses[0].ContainerID, "://")
 	if id == "" {
-		return time.Time{}, fmt.Errorf("pod %s has no running container", pod.Name)
+		return "", fmt.Errorf("pod %s has no running container", pod.Name)
 	}
 	folder, err := processIn(id)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("looking for the process of pod %s: %w", pod.Name, err)
+		return "", fmt.Errorf("looking for the process of pod %s: %w", pod.Name, err)
 	}
-	return startOf(folder)
+	return folder, nil
 }
 
 // processIn finds the process in a container's cgroup. There is one: the images

@@ -1,0 +1,198 @@
+//go:build e2e
+
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/hack/demo/client"
+	"github.com/securedmcp/operator/hack/demo/cluster"
+)
+
+// None of these is parallel, since each harms what all tests share: tests that are
+// run when these have ended.
+
+const kills = 3
+
+// An operator that is killed in the middle of its work leaves nothing half done
+// that another one does not finish.
+func TestTheOperatorIsKilledAtWork(t *testing.T) {
+	s := newServer(t).start()
+	token := s.token(readScope, writeScope)
+	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
+	original := s.manifest
+	for range kills {
+		s.manifest = original
+		s.apply(moveScope)
+		s.killLeader()
+		s.waitStatus(token, voidTool, http.StatusForbidden)
+		s.manifest = original
+		s.apply()
+		s.killLeader()
+		s.waitStatus(token, voidTool, http.StatusOK)
+	}
+	s.checkOnly("a client with a token", known.close(), http.StatusOK)
+	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+	if err := awaitRollout(t.Context(), cluster.OperatorKey); err != nil {
+		t.Error(err)
+	}
+}
+
+// killLeader kills the pod's program that holds the lease, as the kernel does when
+// memory runs out.
+func (s *server) killLeader() {
+	s.t.Helper()
+	s.wait("the leader to be killed", func(ctx context.Context) (bool, string, error) {
+		pod := new(corev1.Pod)
+		key := ctrlclient.ObjectKey{Namespace: cluster.OperatorNamespace, Name: podOf(leader(s.t))}
+		if err := env.cluster.Get(ctx, key, pod); err != nil {
+			return false, "", err
+		}
+		if err := env.cluster.Kill(pod); err != nil {
+			return false, err.Error(), nil // it is down from the time before
+		}
+		return true, "", nil
+	})
+}
+
+// Pods ask no API server, so clients notice nothing; and what is changed afterwards
+// is enforced.
+func TestTheAPIServerIsKilledAndComesBack(t *testing.T) {
+	s := newServer(t).start()
+	token := s.token(readScope, writeScope)
+	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
+	if err := env.cluster.Project.Script(t.Context(), t.Output(), "hack/cluster/restart-apiserver.sh"); err != nil {
+		t.Fatal(err)
+	}
+	s.wait("an edit to be taken", func(context.Context) (bool, string, error) {
+		err := s.tryApply(moveScope)
+		return err == nil, fmt.Sprint(err), nil
+	})
+	s.waitStatus(token, voidTool, http.StatusForbidden)
+	s.checkEnforcedSoon()
+	s.checkOnly("a client with a token", known.close(), http.StatusOK)
+	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+}
+
+func (s *server) checkEnforcedSoon() {
+	s.t.Helper()
+	s.waitFor("to be Ready as it is now", func(got *v1alpha1.SecuredMCPServer) bool {
+		return got.Status.ObservedGeneration == got.Generation && cluster.IsTrue(got, v1alpha1.ConditionReady)
+	})
+	s.checkEnforced()
+}
+
+// Without its Deployment a server cannot answer. It must not answer what it would
+// not answer otherwise either, whichever child is gone.
+func TestNoChildIsWhatKeepsStrangersOut(t *testing.T) {
+	s := newServer(t).start()
+	unknown := s.ask("", 2)
+	all := kinds(s)
+	for _, kind := range []string{"NetworkPolicy", "ConfigMap", "ServiceAccount", "PodDisruptionBudget", "Service", "Ingress", "Deployment"} {
+		object := all[kind].empty()
+		if err := env.cluster.Get(t.Context(), s.key, object); err != nil {
+			t.Fatal(err)
+		}
+		before := object.GetUID()
+		if err := env.cluster.Delete(t.Context(), object); err != nil {
+			t.Fatal(err)
+		}
+		s.waitChild(kind, all[kind].empty, func(o ctrlclient.Object) bool { return o.GetUID() != before && all[kind].good(o) })
+	}
+	s.start()
+	enough := unknown.total() + 20
+	s.wait("some more answers", func(context.Context) (bool, string, error) { return unknown.total() > enough, "", nil })
+	counts := unknown.close()
+	for answer, n := range counts {
+		if len(answer) == 3 && !slices.Contains([]string{"401", "404", "502", "503", "504"}, answer) {
+			t.Errorf("%d times %s to a client without a token", n, answer)
+		}
+	}
+	if counts["401"] == 0 {
+		t.Error("the door never said no")
+	}
+	t.Logf("a client without a token: %v", counts)
+}
+
+// A client of the Service, inside of the cluster, that keeps its connections: no
+// proxy tries again for it.
+func TestAClientOfTheServiceThatKeepsItsConnectionsLosesNothing(t *testing.T) {
+	s := newServer(t)
+	s.manifest.Spec.Workload.Replicas = new(int32(3))
+	s.start()
+	service := new(corev1.Service)
+	if err := env.cluster.Get(t.Context(), s.key, service); err != nil {
+		t.Fatal(err)
+	}
+	direct := func(token string) *client.Probe {
+		transport := &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, net.JoinHostPort(service.Spec.ClusterIP, "80"))
+		}}
+		t.Cleanup(transport.CloseIdleConnections)
+		return &client.Probe{Endpoint: "http://" + s.host + "/billing", Token: token, Transport: transport}
+	}
+	known, unknown := s.askThrough(direct(s.token(readScope)), 3), s.askThrough(direct(""), 1)
+
+	before := s.podUIDs()
+	if _, err := env.cluster.Kubectl(t.Context(), "-n", s.namespace, "rollout", "restart", "deployment/"+serverName); err != nil {
+		t.Fatal(err)
+	}
+	for _, uid := range before {
+		s.waitReplaced(uid)
+	}
+	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Workload.Replicas = new(int32(1)) })
+	s.wait("two pods to be gone", func(context.Context) (bool, string, error) {
+		n := len(s.podUIDs())
+		return n == 1, fmt.Sprintf("%d pods", n), nil
+	})
+	enough := known.total() + 20
+	s.wait("some more answers", func(context.Context) (bool, string, error) { return known.total() > enough, "", nil })
+	s.checkOnly("a client with a token", known.close(), http.StatusOK)
+	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+}
+
+// While no node takes a pod, a drain gets one pod of a server and no more.
+func TestADrainOfTheLastNodeLeavesThePodsThatServe(t *testing.T) {
+	s := newServer(t).start()
+	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
+	nodes := func(ctx context.Context, verb string) {
+		if _, err := env.cluster.Kubectl(ctx, verb, "--selector", corev1.LabelHostname); err != nil {
+			t.Error(err)
+		}
+	}
+	nodes(t.Context(), "cordon")
+	t.Cleanup(func() { nodes(context.Background(), "uncordon") })
+
+	pods, err := env.cluster.Pods(t.Context(), s.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.evict(&pods[0])
+	s.waitCondition(v1alpha1.ConditionAvailable, "True", v1alpha1.ReasonAvailable)
+	s.wait("the first pod to be gone", func(ctx context.Context) (bool, string, error) {
+		err := env.cluster.Get(ctx, ctrlclient.ObjectKeyFromObject(&pods[0]), new(corev1.Pod))
+		return apierrors.IsNotFound(err), "it is on its way out", ctrlclient.IgnoreNotFound(err)
+	})
+	err = env.cluster.Clientset.PolicyV1().Evictions(s.namespace).Evict(t.Context(), &policyv1.Eviction{ObjectMeta: objectMeta(s.namespace, pods[1].Name)})
+	if !apierrors.IsTooManyRequests(err) {
+		t.Errorf("evicting the last pod that serves: %v, want the budget to refuse it", err)
+	}
+	nodes(t.Context(), "uncordon")
+	s.evict(&pods[1])
+	s.waitReplaced(pods[1].UID)
+	enough := known.total() + 20
+	s.wait("some more answers", func(context.Context) (bool, string, error) { return known.total() > enough, "", nil })
+	s.checkOnly("a client with a token", known.close(), http.StatusOK)
+	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+}
