@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -39,6 +40,8 @@ func (r *Reconciler) announceConfig(ctx context.Context, s *scope) error {
 		r.asker.answers.outdate(p, news)
 		if err := r.annotate(ctx, p, news); client.IgnoreNotFound(err) != nil {
 			s.untold[p.UID] = err
+			// Its kubelet finds out by itself, and no change of the pod says when.
+			r.asker.again.ring(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p)})
 		}
 	}
 	return nil
@@ -51,9 +54,9 @@ func announcement(cm *corev1.ConfigMap) string {
 	return config.Revision([]byte(cm.Data[desired.ConfigKey])) + "-" + cm.ResourceVersion
 }
 
-// announcedRevision is the revision that p was told of last.
-func announcedRevision(p *corev1.Pod) string {
-	revision, _, _ := strings.Cut(p.Annotations[desired.AnnotationConfigRevision], "-")
+// revisionOf is the revision of an announcement.
+func revisionOf(announcement string) string {
+	revision, _, _ := strings.Cut(announcement, "-")
 	return revision
 }
 

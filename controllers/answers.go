@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -8,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/controllers/internal/configz"
+	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
 // said is what came of asking a pod.
@@ -60,6 +62,14 @@ func (a *answers) outdate(p *corev1.Pod, given string) {
 	e.given = given
 	e.round++
 	e.fresh, e.attempts = false, 0
+}
+
+// revisionFor is the revision that p is to enforce: of what it was given last, even
+// if it could not be told, or after a restart of what it was told.
+func (a *answers) revisionFor(p *corev1.Pod) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return revisionOf(cmp.Or(a.entry(p).given, p.Annotations[desired.AnnotationConfigRevision]))
 }
 
 // begin returns the round that an answer asked for now will be of.

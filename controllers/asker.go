@@ -9,7 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -27,21 +26,10 @@ const (
 	// servers. Most are answered in a millisecond; a pod that cannot be reached
 	// takes configz.Timeout.
 	questionsAtOnce = 32
-	// firstPause is less than a kubelet needs to bring a configuration to a pod. It
-	// doubles with every answer that is not what is wanted.
-	firstPause = 150 * time.Millisecond
-	// lastPause is for pods that answer, lastPauseUnreachable for those that do not:
-	// each question to them costs a worker the whole timeout.
-	lastPause            = 30 * time.Second
-	lastPauseUnreachable = 5 * time.Minute
-	// restingPause is for pods that enforce what they are given.
-	restingPause = 5 * time.Minute
 	// endingPause is for pods that end and do not answer any more, endingSlack what
 	// a kubelet may take, beyond their time, to say that they have.
 	endingPause = 2 * time.Second
 	endingSlack = 10 * time.Second
-	// pauseJitter spreads the questions of pods that were first asked together.
-	pauseJitter = 0.3
 )
 
 // Asker asks every pod that takes requests what it enforces, and wakes the Reconciler when
@@ -52,6 +40,8 @@ type Asker struct {
 	configz *configz.Client
 	answers answers
 	news    bell
+	// again has pods asked that no change of theirs reports.
+	again bell
 }
 
 // NewAsker returns an Asker that finds pods through c and asks them through pods;
@@ -71,6 +61,7 @@ func (a *Asker) SetupWithManager(mgr ctrl.Manager, opts controller.Options) erro
 		Named("enforcement").
 		WithOptions(opts).
 		For(&corev1.Pod{}, builder.WithPredicates(podIsAskedAnew)).
+		WatchesRawSource(a.again.source()).
 		Complete(a)
 }
 
@@ -92,14 +83,14 @@ func (a *Asker) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 	if what.unreachable != "" && isEnding(&p) {
 		return reconcile.Result{RequeueAfter: endingPause}, nil
 	}
-	wanted := what.unreachable == "" && what.Refusal == "" && what.Revision == announcedRevision(&p)
+	wanted := what.unreachable == "" && what.Refusal == "" && what.Revision == a.answers.revisionFor(&p)
 	news, attempts := a.answers.record(&p, round, what, wanted)
 	if news {
 		for _, server := range serverOfPod(ctx, &p) {
 			a.news.ring(server)
 		}
 	}
-	return reconcile.Result{RequeueAfter: pause(attempts, what.unreachable != "")}, nil
+	return reconcile.Result{RequeueAfter: pausesFor(what.unreachable != "").after(attempts)}, nil
 }
 
 func (a *Asker) ask(ctx context.Context, p *corev1.Pod) said {
@@ -131,18 +122,15 @@ func isEnding(p *corev1.Pod) bool {
 	return !p.DeletionTimestamp.IsZero() && time.Now().Before(p.DeletionTimestamp.Add(endingSlack))
 }
 
-// pause is how long to wait after so many answers in a row that were not what
-// was wanted.
-func pause(attempts int, unreachable bool) time.Duration {
-	if attempts == 0 {
-		return wait.Jitter(restingPause, pauseJitter)
-	}
-	most := lastPause
+// pausesFor are those between the questions to a pod. The first one is less than a
+// kubelet needs to bring a configuration to it. Each question to a pod that does not
+// answer costs a worker the whole timeout.
+func pausesFor(unreachable bool) backoff {
+	b := backoff{resting: 5 * time.Minute, first: 150 * time.Millisecond, last: 30 * time.Second}
 	if unreachable {
-		most = lastPauseUnreachable
+		b.last = 5 * time.Minute
 	}
-	const enough = 20 // more would overflow
-	return wait.Jitter(min(firstPause<<min(attempts-1, enough), most), pauseJitter)
+	return b
 }
 
 // podIsAskedAnew lets those changes through after which the last answer may not

@@ -9,20 +9,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 )
 
-// bell wakes the Reconciler for a server when something outside of the cluster's
-// objects has changed. The zero value is ready for use, and rings for nobody until
+// bell wakes a controller for an object when something outside of the cluster's
+// objects has changed: the Reconciler for a server, the Asker for a pod. The zero value is ready for use, and rings for nobody until
 // its source is started.
 type bell struct {
 	add atomic.Pointer[func(reconcile.Request)]
 }
 
-func (b *bell) ring(server reconcile.Request) {
+func (b *bell) ring(object reconcile.Request) {
 	if add := b.add.Load(); add != nil {
-		(*add)(server)
+		(*add)(object)
 	}
 }
 
-// source is the queue of the Reconciler.
+// source is the queue of the controller.
 func (b *bell) source() source.Source {
 	return source.Func(func(_ context.Context, q workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 		b.add.Store(new(q.Add))

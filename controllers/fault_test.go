@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	policyv1 "k8s.io/api/policy/v1"
@@ -164,13 +165,21 @@ func TestOnePodThatCannotBeToldKeepsNoOtherFromIt(t *testing.T) {
 		t.Fatal("no error: nobody tries again")
 	}
 	w.wantWrites("PATCH configmaps/a", "PATCH pods/a-1", "PATCH pods/a-2")
-	w.ask(s)
+	if again := w.ask(s)["a-1"]; again > time.Second {
+		t.Errorf("the pod that was not told is asked again in %s: its kubelet may bring the configuration sooner", again)
+	}
 	w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
 	_ = w.attempt(s)
 	w.ask(s)
 	_ = w.attempt(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Propagating", "False Propagating")
 	w.wantMessage(s, "Enforced", "1 of 2 serving replicas enforce revision "+s.Status.Revision+": pod a-1 enforces revision "+before+", and telling it of another fails: range is full")
+	one.hold(s.Status.Revision) // its kubelet has found out by itself
+	if again := w.ask(s)["a-1"]; again < time.Minute {
+		t.Errorf("the pod that enforces what it should is asked again in %s", again)
+	}
+	_ = w.attempt(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	w.writes.fail("")
 	one.say(w.obedient(s))
 	w.settle(s)

@@ -45,7 +45,11 @@ func (r *Reconciler) observeMonitoring(ctx context.Context, s *scope) error {
 		if k.desired(s.server) == nil {
 			continue
 		}
-		if missing := r.apis.missing(k); missing != "" {
+		missing := s.missing[k.kind]
+		if s.config == nil {
+			missing = r.apis.missing(k) // nothing was applied, so nobody has looked
+		}
+		if missing != "" {
 			s.no(v1alpha1.ConditionMonitored, v1alpha1.ReasonAPIMissing, "spec.monitoring: "+missing)
 			return nil
 		}

@@ -5,23 +5,18 @@ import (
 	"sync"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/wait"
-
 	"github.com/securedmcp/operator/controllers/internal/issuerprobe"
 )
 
 const (
-	// firstProbePause is until an issuer that did not answer, or not as it should, is
-	// asked again. It doubles each time.
-	firstProbePause = 2 * time.Second
-	lastProbePause  = 5 * time.Minute
-	// restingProbePause is for issuers that are as they should be.
-	restingProbePause = 10 * time.Minute
 	// busyPause is until those look again who want what somebody else asks now.
 	busyPause = time.Second
 	// probeLifetime is how long a probe is kept that nobody asks any more.
 	probeLifetime = time.Hour
 )
+
+// issuerPauses are those between the questions to one issuer.
+var issuerPauses = backoff{resting: 10 * time.Minute, first: 2 * time.Second, last: 5 * time.Minute}
 
 // probeID is what an issuer is asked, whoever wants to know: copies of one CA
 // bundle in many namespaces make one probe.
@@ -94,7 +89,7 @@ func (p *probes) end(id probeID, answer issuerprobe.Answer) {
 	if answer.Fine() {
 		e.attempts = 0
 	}
-	e.asking, e.next = false, time.Now().Add(probePause(e.attempts))
+	e.asking, e.next = false, time.Now().Add(issuerPauses.after(e.attempts))
 }
 
 // of returns what was answered last, and how long that is good for.
@@ -106,12 +101,4 @@ func (p *probes) of(id probeID) (answer issuerprobe.Answer, answered bool, left 
 		return e.answer, e.answered, busyPause
 	}
 	return e.answer, e.answered, max(time.Until(e.next), time.Millisecond)
-}
-
-func probePause(attempts int) time.Duration {
-	if attempts == 0 {
-		return wait.Jitter(restingProbePause, pauseJitter)
-	}
-	const enough = 20 // more would overflow
-	return wait.Jitter(min(firstProbePause<<min(attempts-1, enough), lastProbePause), pauseJitter)
 }

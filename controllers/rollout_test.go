@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -53,6 +54,35 @@ func TestReadyWaitsForTheNewestPodTemplate(t *testing.T) {
 	w.rolled(s, 2, 2)
 	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+}
+
+// Until it has ended, an old pod serves those who hold connections to it, though the
+// Deployment counts it no more.
+func TestAPodOfAnOlderTemplateIsWaitedForToItsEnd(t *testing.T) {
+	w := newWorld(t)
+	s, _, _ := w.withPods()
+	old, runtime := w.runningPod(s, "old")
+	runtime.hold(s.Status.Revision)
+	w.update(old, func() { ofReplicaSet(s, old, "older") })
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+
+	w.ends(old)
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False RollingOut", "False RollingOut")
+	w.wantMessage(s, "Enforced", "pod a-old of an older pod template takes requests until it ends: it is being deleted")
+	w.updateStatus(old, func() { old.Status.Phase = corev1.PodSucceeded })
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+
+	t.Run("one of the newest template is not", func(t *testing.T) {
+		w := w.in(t)
+		leaving, runtime := w.runningPod(s, "leaving")
+		runtime.hold(s.Status.Revision)
+		w.ends(leaving)
+		w.settle(s)
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	})
 }
 
 // What the pods speak is part of the revision: nobody who runs with the old

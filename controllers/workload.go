@@ -33,7 +33,9 @@ func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
 	if err != nil {
 		return fmt.Errorf("looking for what holds pods up: %w", err)
 	}
-	s.rollout = rollout(&d, obstacle)
+	if s.rollout = rollout(&d, obstacle); s.rollout == nil {
+		s.rollout = s.lastOfRollout()
+	}
 	judge(s, &d, obstacle)
 	return r.observeAutoscaler(ctx, s)
 }
