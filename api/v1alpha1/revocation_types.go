@@ -7,7 +7,8 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 type Revocation struct {
 	// issuedBefore refuses tokens whose iat is earlier, and those without iat. A time to come refuses every token until then. Default: none.
 	// +optional
-	IssuedBefore *metav1.Time `json:"issuedBefore,omitempty"`
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('0001-01-01T00:00:00Z')",message="want a date and a time, for example 2026-01-02T03:04:05Z"
+	IssuedBefore *metav1.Time `json:"issuedBefore,omitempty"` // the format alone lets lists pass, which no client could decode
 
 	// subjects refuses tokens by sub. Default: none.
 	// +optional

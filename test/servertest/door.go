@@ -36,6 +36,12 @@ var spoiledDoors = map[string]spoiled{
 		func(o object) { o.set("yesterday", "spec", "revocation", "issuedBefore") },
 		`spec.revocation.issuedBefore: Invalid value: "yesterday": spec.revocation.issuedBefore in body must be of type date-time: "yesterday"`,
 	},
+	"a date is a list": {
+		func(o object) {
+			o.set([]any{"2026-01-02T03:04:05Z"}, "spec", "revocation", "issuedBefore")
+		},
+		`spec.revocation.issuedBefore: Invalid value: "string": invalid data, expected string, got []interface {} evaluating rule: want a date and a time, for example 2026-01-02T03:04:05Z`,
+	},
 	"a revoked subject has no name": {
 		func(o object) { o.set([]any{""}, "spec", "revocation", "subjects") },
 		`spec.revocation.subjects[0]: Invalid value: "": spec.revocation.subjects[0] in body should be at least 1 chars long`,

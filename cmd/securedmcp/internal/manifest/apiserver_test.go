@@ -78,6 +78,12 @@ var rewordings = []struct {
 		"$1 is no date",
 	},
 	{
+		"it says in words of Go why a rule could not be evaluated",
+		regexp.MustCompile(`^(\S+): "string": invalid data, expected string, got \[\]interface {} evaluating rule: `),
+		regexp.MustCompile(`^$`),
+		"$1: ",
+	},
+	{
 		"it prints a regular expression of 120 characters",
 		regexp.MustCompile(`^(\S+): "much": should match .+`),
 		regexp.MustCompile(`^(\S+): "much": want a quantity, for example .+`),

@@ -88,6 +88,8 @@ func check(ctx context.Context, d *document, schema *crdSchema, o Options) (*v1a
 	}
 	server, err := decode(d.object, o.Namespace)
 	if err != nil {
+		nameObject(d.object)
+		r.addAll(fieldErrors(schema.evaluate(ctx, d.object)))
 		if len(r.problems) == 0 { // else the schema has said why, and where
 			r.add("", err.Error())
 		}

@@ -78,6 +78,9 @@ func withValue(e *field.Error) string {
 	if !ok {
 		detail = e.Detail
 	}
+	if _, message, ok := strings.Cut(detail, " evaluating rule: "); ok {
+		return message // what is before it says in words of Go why there is no more to say
+	}
 	if strings.Contains(detail, quantityPattern) {
 		detail = "want a quantity, for example 128Mi or 10m"
 	}
