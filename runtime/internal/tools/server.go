@@ -83,7 +83,7 @@ func NewServer(c Config) (*Server, error) {
 		Logger: silent,
 	})
 	s := &Server{touch: func() {}, streams: newStreams()}
-	headers := map[string]paramHeaders{}
+	headers, listed := map[string]paramHeaders{}, catalog{}
 	for i := range c.Runtime.Tools {
 		t := &c.Runtime.Tools[i]
 		schema, err := compile.NewSchema(t.InputSchema)
@@ -94,13 +94,13 @@ func NewServer(c Config) (*Server, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tools[%d] (%s): %w", i, t.Name, err)
 		}
-		headers[t.Name] = schema.ParamHeaders()
+		headers[t.Name], listed[t.Name] = schema.ParamHeaders(), declaration(t)
 		// To the SDK, adding a tool again is a change of the list; requests that
 		// are under way see no difference.
-		s.touch = func() { server.AddTool(declaration(t), handler) }
+		s.touch = func() { server.AddTool(&mcp.Tool{Name: t.Name, InputSchema: anyArguments}, handler) }
 		s.touch()
 	}
-	server.AddReceivingMiddleware(toolsOnly, s.streams.middleware(&c), authorize(&c, headers))
+	server.AddReceivingMiddleware(toolsOnly, listed.middleware, s.streams.middleware(&c), authorize(&c, headers))
 	s.Handler = newHandlers(server, c.Policy, reportsProgress(c.Runtime))
 	for _, api := range apis {
 		s.upstreams = append(s.upstreams, api)
@@ -150,17 +150,6 @@ func newUpstreams(c Config) (map[string]*upstream.HTTP, error) {
 		apis[u.Name] = api
 	}
 	return apis, nil
-}
-
-func declaration(t *config.Tool) *mcp.Tool {
-	tool := &mcp.Tool{Name: t.Name, Title: t.Title, Description: t.Description, InputSchema: t.InputSchema}
-	if a := t.Annotations; a != nil {
-		tool.Annotations = &mcp.ToolAnnotations{
-			ReadOnlyHint: a.ReadOnlyHint != nil && *a.ReadOnlyHint, DestructiveHint: a.DestructiveHint,
-			IdempotentHint: a.IdempotentHint != nil && *a.IdempotentHint, OpenWorldHint: a.OpenWorldHint,
-		}
-	}
-	return tool
 }
 
 // backend answers a call of a tool with validated arguments and tells the
