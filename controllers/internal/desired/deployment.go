@@ -41,7 +41,7 @@ const (
 	// for drainDelaySeconds more, until whoever sends them has noticed that it is
 	// not ready, and gives those that it has drainTimeoutSeconds to end.
 	gracePeriodSeconds  = 30
-	drainDelaySeconds   = 3
+	drainDelaySeconds   = 5
 	drainTimeoutSeconds = 20
 	// revisionHistory is enough to roll back by hand; the default of 10 is ten
 	// ReplicaSets for every server.
