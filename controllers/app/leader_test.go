@@ -22,6 +22,8 @@ type wire struct {
 	noLease bool
 	// writes are those to anything else.
 	writes []string
+
+	watches watches
 }
 
 func (w *wire) attach(cfg *rest.Config) {
@@ -30,7 +32,7 @@ func (w *wire) attach(cfg *rest.Config) {
 			if err := w.pass(r); err != nil {
 				return nil, err
 			}
-			return next.RoundTrip(r)
+			return w.watches.send(r, next)
 		})
 	})
 }
