@@ -331,17 +331,17 @@ func TestDeletedServerLosesItsRouteAndGetsNothingBack(t *testing.T) {
 	w := newWorld(t)
 	s := w.deleted("a", "example.com/keep")
 	w.delete(named(s, &corev1.Service{}))
-	w.pass(s)
+	w.passes(s)
 	w.wantWrites("DELETE ingresses/a")
 	w.forgets(named(s, &networkingv1.Ingress{}))
-	w.pass(s)
+	w.passes(s)
 	w.wantWrites()
 }
 
 func TestOrphanedChildrenKeepServing(t *testing.T) {
 	w := newWorld(t)
 	s := w.deleted("a", metav1.FinalizerOrphanDependents)
-	w.pass(s)
+	w.passes(s)
 	w.wantWrites()
 }
 

@@ -40,27 +40,33 @@ func TestAlertsAreThoseThatCanBeOfUse(t *testing.T) {
 	}{
 		"a server that is scaled to zero is down on purpose": {
 			func(s *v1alpha1.SecuredMCPServerSpec) { s.Workload.Replicas = new(int32(0)) },
-			[]string{"SecuredMCPConfigRefused"}, []string{"SecuredMCPServerDown"},
+			[]string{"SecuredMCPConfigRefused"},
+			[]string{"SecuredMCPServerDown"},
 		},
 		"opaque tokens are asked about": {
 			func(s *v1alpha1.SecuredMCPServerSpec) { s.Tokens.Type = v1alpha1.TokenTypeOpaque },
-			[]string{"SecuredMCPIntrospectionFailing"}, []string{"SecuredMCPKeysStale", "SecuredMCPIssuerUnreachable"},
+			[]string{"SecuredMCPIntrospectionFailing"},
+			[]string{"SecuredMCPKeysStale", "SecuredMCPIssuerUnreachable"},
 		},
 		"a rate limit without Redis is not shared, and need not be": {
 			func(s *v1alpha1.SecuredMCPServerSpec) { s.RateLimit = &v1alpha1.RateLimit{Requests: 1} },
-			[]string{"SecuredMCPKeysStale"}, []string{"SecuredMCPRateLimitNotShared", "SecuredMCPProofsNotShared"},
+			[]string{"SecuredMCPKeysStale"},
+			[]string{"SecuredMCPRateLimitNotShared", "SecuredMCPProofsNotShared"},
 		},
 		"without DPoP there are no proofs": {
 			func(s *v1alpha1.SecuredMCPServerSpec) { s.RateLimit = redis },
-			[]string{"SecuredMCPRateLimitNotShared"}, []string{"SecuredMCPProofsNotShared"},
+			[]string{"SecuredMCPRateLimitNotShared"},
+			[]string{"SecuredMCPProofsNotShared"},
 		},
 		"with DPoP there are": {
 			func(s *v1alpha1.SecuredMCPServerSpec) { s.RateLimit, s.Tokens.DPoP = redis, v1alpha1.DPoPRequired },
-			[]string{"SecuredMCPProofsNotShared"}, nil,
+			[]string{"SecuredMCPProofsNotShared"},
+			nil,
 		},
 		"without upstreams none fails": {
 			func(s *v1alpha1.SecuredMCPServerSpec) { s.Upstreams = nil },
-			[]string{"SecuredMCPServerDown"}, []string{"SecuredMCPUpstreamFailing", "SecuredMCPUpstreamSlow"},
+			[]string{"SecuredMCPServerDown"},
+			[]string{"SecuredMCPUpstreamFailing", "SecuredMCPUpstreamSlow"},
 		},
 	}
 	for name, test := range tests {
