@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,8 +14,12 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -45,7 +50,10 @@ func InstallCRDs(t testing.TB, cfg *rest.Config, sets ...string) (remove func())
 	return remove
 }
 
-// removeCRDs returns when they have gone, and their objects with them.
+// removeCRDs returns when they have gone, and their objects with them. The API
+// server sees to that itself, but waits for minutes after it could not list the
+// objects of a kind whose storage was not ready, as it is for one that nobody has
+// used yet.
 func removeCRDs(cfg *rest.Config, installed []*apiextensionsv1.CustomResourceDefinition) error {
 	if err := envtest.UninstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: installed}); err != nil {
 		return err
@@ -58,15 +66,46 @@ func removeCRDs(cfg *rest.Config, installed []*apiextensionsv1.CustomResourceDef
 	if err != nil {
 		return err
 	}
-	return wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, crdsTimeout, true, func(ctx context.Context) (bool, error) {
-		for _, crd := range installed {
-			err := c.Get(ctx, client.ObjectKeyFromObject(crd), new(apiextensionsv1.CustomResourceDefinition))
-			if !apierrors.IsNotFound(err) {
-				return false, err
+	objects, err := dynamic.NewForConfig(cfg)
+	if err != nil {
+		return err
+	}
+	for _, crd := range installed {
+		err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, crdsTimeout, true, func(ctx context.Context) (bool, error) {
+			if err := c.Get(ctx, client.ObjectKeyFromObject(crd), crd); err != nil {
+				return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
 			}
+			return false, finishRemoval(ctx, c, objects, crd)
+		})
+		if err != nil {
+			return fmt.Errorf("removing %s: %w", crd.Name, err)
 		}
-		return true, nil
-	})
+	}
+	return nil
+}
+
+// finishRemoval deletes the objects of a kind that no more are created of, and
+// when there are none lets the definition go.
+func finishRemoval(ctx context.Context, c client.Client, objects dynamic.Interface, crd *apiextensionsv1.CustomResourceDefinition) error {
+	if !slices.ContainsFunc(crd.Status.Conditions, func(c apiextensionsv1.CustomResourceDefinitionCondition) bool {
+		return c.Type == apiextensionsv1.Terminating && c.Status == apiextensionsv1.ConditionTrue
+	}) {
+		return nil
+	}
+	resource := objects.Resource(schema.GroupVersionResource{Group: crd.Spec.Group, Version: crd.Spec.Versions[0].Name, Resource: crd.Spec.Names.Plural})
+	left, err := resource.List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil // it is going, or its storage is not ready
+	}
+	for _, o := range left.Items {
+		if err := resource.Namespace(o.GetNamespace()).Delete(ctx, o.GetName(), metav1.DeleteOptions{}); client.IgnoreNotFound(err) != nil {
+			return err
+		}
+	}
+	if len(left.Items) > 0 {
+		return nil
+	}
+	return client.IgnoreNotFound(c.Patch(ctx, crd, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`))))
 }
 
 func crdFiles(sets []string) ([]string, error) {

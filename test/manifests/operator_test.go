@@ -115,8 +115,9 @@ func testRights(t *testing.T, admin client.Client) {
 		must(t, admin.List(t.Context(), &events, client.InNamespace("billing"), client.MatchingFields{"reason": "Ready"}))
 		return len(events.Items) == 1
 	})
+	exposed := client.MergeFrom(s.DeepCopy())
 	s.Spec.Exposure.Ingress = nil
-	must(t, admin.Update(t.Context(), s))
+	must(t, admin.Patch(t.Context(), s, exposed))
 	wait(t, "it deletes the Ingress", func() bool {
 		return apierrors.IsNotFound(admin.Get(t.Context(), client.ObjectKeyFromObject(s), &networkingv1.Ingress{}))
 	})
@@ -273,11 +274,12 @@ func runPod(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) *corev1
 	p.Labels[appsv1.DefaultDeploymentUniqueLabelKey] = "1"
 	p.Spec.NodeName = "node"
 	must(t, c.Create(t.Context(), p))
+	created := client.MergeFrom(p.DeepCopy()) // the operator writes to it, too
 	p.Status = corev1.PodStatus{
 		Phase: corev1.PodRunning, PodIP: podIP, PodIPs: []corev1.PodIP{{IP: podIP}},
 		Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
 	}
-	must(t, c.Status().Update(t.Context(), p))
+	must(t, c.Status().Patch(t.Context(), p, created))
 	return p
 }
 
