@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -36,6 +37,10 @@ func (s *server) ask(token string, workers int) *stream {
 	return s.askThrough(s.probe(token), workers)
 }
 
+// askPause is between an answer and the next question of a worker. Without it the
+// node has time for nothing else, its probes and proxies included.
+const askPause = 10 * time.Millisecond
+
 // askThrough is ask by another way.
 func (s *server) askThrough(probe *client.Probe, workers int) *stream {
 	ctx, cancel := context.WithCancel(s.t.Context())
@@ -46,6 +51,10 @@ func (s *server) askThrough(probe *client.Probe, workers int) *stream {
 				answer, err := probe.CallTool(ctx, lookupTool, map[string]any{"invoiceId": "INV-2040"})
 				if ctx.Err() == nil {
 					out.count(answer, err)
+				}
+				select {
+				case <-time.After(askPause):
+				case <-ctx.Done():
 				}
 			}
 		})

@@ -37,6 +37,11 @@ func TestTheDemoTellsItsStoryOnAnExistingCluster(t *testing.T) {
 	options := story.FromEnvironment(func(name string) string {
 		return map[string]string{"DEMO_KUBECONFIG": kubeconfig}[name]
 	}, &out)
+	defer func() {
+		if err := installChart(t.Context()); err != nil {
+			t.Fatalf("installing the operator as it was: %v", err)
+		}
+	}()
 	if err := story.Run(t.Context(), options); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}

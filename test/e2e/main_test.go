@@ -40,6 +40,8 @@ var env struct {
 	ingress   string
 	// billingImage has the billing API, which can also dial.
 	billingImage string
+	// chart is what helm installs the operator with.
+	chart []string
 	// prober looks for unsecured moments while tests run.
 	prober *prober
 }
@@ -130,8 +132,13 @@ func installOperator(ctx context.Context, images cluster.Images) error {
 	if err != nil {
 		return err
 	}
-	args := append(cluster.InstallArguments(images, digest), "--set", "monitoringNamespaces={"+monitoringNamespace+"}")
-	if _, err := env.cluster.Helm(ctx, args...); err != nil {
+	env.chart = append(cluster.InstallArguments(images, digest), "--set", "monitoringNamespaces={"+monitoringNamespace+"}")
+	return installChart(ctx)
+}
+
+// installChart has the operator run as the tests want it.
+func installChart(ctx context.Context) error {
+	if _, err := env.cluster.Helm(ctx, env.chart...); err != nil {
 		return err
 	}
 	return awaitRollout(ctx, cluster.OperatorKey)
