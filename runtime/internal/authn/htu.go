@@ -13,6 +13,9 @@ func normalizeURI(s string) (string, bool) {
 	if err != nil || u.Hostname() == "" || u.User != nil || u.Opaque != "" {
 		return "", false
 	}
+	if strings.Contains(u.Host, "%") {
+		return "", false // a zone, which no client can know, or what was escaped and must be again
+	}
 	scheme := strings.ToLower(u.Scheme)
 	host := strings.ToLower(u.Host)
 	switch scheme {

@@ -32,6 +32,7 @@ func TestSpellingsOfOneURI(t *testing.T) {
 	for name, in := range map[string]string{
 		"nothing": "", "a path": "/billing", "no scheme": "//mcp.example.com/billing", "another scheme": "ftp://mcp.example.com/billing",
 		"opaque": "https:billing", "user information": "https://u:p@mcp.example.com/billing", "a bad escape": "https://mcp.example.com/%zz",
+		"a percent sign in the host": "http://%25", "a zone": "http://[fe80::1%25eth0]/billing",
 		"no host, but a port": "https://:443/billing", "a control character": "https://mcp.example.com/\n",
 	} {
 		if got, ok := normalizeURI(in); ok {
