@@ -113,11 +113,7 @@ func TestRunningOperatorFollowsEveryChange(t *testing.T) {
 	t.Run("of a child by hand", func(t *testing.T) {
 		w := w.in(t)
 		svc := named(s, &corev1.Service{})
-		w.read(svc)
-		svc.Spec.Selector = map[string]string{"app": "evil"}
-		if err := w.person.Update(t.Context(), svc); err != nil {
-			t.Fatal(err)
-		}
+		w.update(svc, func() { svc.Spec.Selector = map[string]string{"app": "evil"} })
 		w.eventually("the Service is healed", func() bool {
 			w.read(svc)
 			return svc.Spec.Selector["app.kubernetes.io/instance"] == "a"

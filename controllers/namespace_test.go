@@ -63,6 +63,22 @@ func TestServerGoesWithItsNamespace(t *testing.T) {
 	}
 }
 
+// A cache of some namespaces fails whatever is asked of no namespace.
+func TestServerThatIsGoneIsNoErrorInAnyMode(t *testing.T) {
+	for name, start := range map[string]func(testing.TB) *world{"of the cluster": newWorld, "of namespaces": newNarrowWorld} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			s := w.server("a")
+			w.create(s)
+			w.settle(s)
+			w.delete(s)
+			if _, err := w.reconciler.Reconcile(t.Context(), requestFor(s)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func requestFor(s *v1alpha1.SecuredMCPServer) reconcile.Request {
 	return reconcile.Request{NamespacedName: client.ObjectKeyFromObject(s)}
 }

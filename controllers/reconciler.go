@@ -94,9 +94,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	if err := r.client.Get(ctx, req.NamespacedName, server); client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, err
 	}
-	if server.UID == "" || !server.DeletionTimestamp.IsZero() {
+	if server.UID == "" {
 		r.forget(req.NamespacedName)
-		return reconcile.Result{}, r.endRoutes(ctx, server) // owner references take the children along
+		return reconcile.Result{}, nil // owner references take the children along
+	}
+	if !server.DeletionTimestamp.IsZero() {
+		r.forget(req.NamespacedName)
+		return reconcile.Result{}, r.endRoutes(ctx, server)
 	}
 	r.started()
 	s := newScope(server)

@@ -36,8 +36,9 @@ func TestAHostThatIsBoundedCannotBeTakenByAnnotation(t *testing.T) {
 		t.Fatalf("an Ingress with %v: %v", ingress.Annotations, err)
 	}
 
-	s.Spec.Exposure.Ingress.Annotations = map[string]string{"nginx.ingress.kubernetes.io/proxy-read-timeout": "300"}
-	must(t, admin.Update(t.Context(), s))
+	change(t, admin, s, func() {
+		s.Spec.Exposure.Ingress.Annotations = map[string]string{"nginx.ingress.kubernetes.io/proxy-read-timeout": "300"}
+	})
 	wait(t, "it is served", func() bool { return ready(t, admin, s) == "False Progressing" })
 	must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(s), ingress))
 	if host := ingress.Spec.Rules[0].Host; host != "mine.example.com" || len(ingress.Annotations) != 1 {

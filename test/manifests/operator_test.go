@@ -307,18 +307,20 @@ func makeAvailable(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) 
 	t.Helper()
 	var d appsv1.Deployment
 	must(t, c.Get(t.Context(), client.ObjectKeyFromObject(s), &d))
+	before := client.MergeFrom(d.DeepCopy()) // the operator may write meanwhile
 	d.Status.ObservedGeneration = d.Generation
 	n := *d.Spec.Replicas
 	d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.ReadyReplicas, d.Status.AvailableReplicas = n, n, n, n
-	must(t, c.Status().Update(t.Context(), &d))
+	must(t, c.Status().Patch(t.Context(), &d, before))
 }
 
 func makeExposed(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) {
 	t.Helper()
 	var in networkingv1.Ingress
 	must(t, c.Get(t.Context(), client.ObjectKeyFromObject(s), &in))
+	before := client.MergeFrom(in.DeepCopy())
 	in.Status.LoadBalancer.Ingress = []networkingv1.IngressLoadBalancerIngress{{Hostname: "lb.example.com"}}
-	must(t, c.Status().Update(t.Context(), &in))
+	must(t, c.Status().Patch(t.Context(), &in, before))
 }
 
 func must(t *testing.T, err error) {

@@ -37,9 +37,8 @@ func TestTwoReleasesShareACluster(t *testing.T) {
 
 	service := &corev1.Service{}
 	service.Name, service.Namespace = red.Name, red.Namespace
-	label(t, admin, red, "")
-	red.Spec.Title = "nobody's"
-	must(t, admin.Update(t.Context(), red))
+	change(t, admin, red, func() { red.Labels = nil })
+	change(t, admin, red, func() { red.Spec.Title = "nobody's" })
 	must(t, admin.Delete(t.Context(), service))
 	starts(create("later-red", "red")) // its operator has seen what came before
 	must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(red), red))
@@ -51,16 +50,16 @@ func TestTwoReleasesShareACluster(t *testing.T) {
 	}
 	must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(red), &appsv1.Deployment{}))
 
-	label(t, admin, red, "blue")
+	change(t, admin, red, func() { red.Labels = map[string]string{"team": "blue"} })
 	wait(t, "the other operator takes it over", func() bool {
 		return admin.Get(t.Context(), client.ObjectKeyFromObject(red), service) == nil
 	})
 }
 
-// label gives s to a team, "" for none.
-func label(t *testing.T, admin client.Client, s *v1alpha1.SecuredMCPServer, team string) {
+// change patches s, so that a status written meanwhile is no conflict.
+func change(t *testing.T, admin client.Client, s *v1alpha1.SecuredMCPServer, edit func()) {
 	t.Helper()
-	must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(s), s))
-	s.Labels = map[string]string{"team": team}
-	must(t, admin.Update(t.Context(), s))
+	before := client.MergeFrom(s.DeepCopy())
+	edit()
+	must(t, admin.Patch(t.Context(), s, before))
 }
