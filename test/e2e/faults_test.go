@@ -80,17 +80,9 @@ func TestTheAPIServerIsKilledAndComesBack(t *testing.T) {
 		return err == nil, fmt.Sprint(err), nil
 	})
 	s.waitStatus(token, voidTool, http.StatusForbidden)
-	s.checkEnforcedSoon()
+	s.checkEnforced()
 	s.checkOnly("a client with a token", known.close(), http.StatusOK)
 	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
-}
-
-func (s *server) checkEnforcedSoon() {
-	s.t.Helper()
-	s.waitFor("to be Ready as it is now", func(got *v1alpha1.SecuredMCPServer) bool {
-		return got.Status.ObservedGeneration == got.Generation && cluster.IsTrue(got, v1alpha1.ConditionReady)
-	})
-	s.checkEnforced()
 }
 
 // Without its Deployment a server cannot answer. It must not answer what it would

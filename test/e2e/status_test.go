@@ -240,13 +240,13 @@ func TestEnforcedIsTrueOfEveryPod(t *testing.T) {
 	}
 }
 
-// checkEnforced looks at the counts and asks every pod.
+// checkEnforced looks at the counts and asks every pod. Ready is True while one
+// replica of two is still to come, and Enforced is of those that are ready.
 func (s *server) checkEnforced() {
 	s.t.Helper()
-	got, err := env.cluster.Server(s.t.Context(), s.key)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	got := s.waitFor("to be Ready with both replicas", func(got *v1alpha1.SecuredMCPServer) bool {
+		return got.Status.ObservedGeneration == got.Generation && cluster.IsTrue(got, v1alpha1.ConditionReady) && got.Status.Replicas.Ready == 2
+	})
 	if diff := cmp.Diff(&v1alpha1.ReplicaCounts{Desired: 2, Ready: 2, Enforcing: 2}, got.Status.Replicas); diff != "" {
 		s.t.Errorf("replicas (-want +got):\n%s", diff)
 	}
