@@ -8,13 +8,14 @@ import (
 )
 
 const (
-	// smallHeap is what the heap may grow to before the collector runs. A call
-	// allocates about 450 KiB, most of it buffers of the MCP SDK's decoder, against
-	// a live heap of a few MiB: by Go's default, as much garbage as there is live
-	// heap, the collector would run after every tenth call.
-	smallHeap = 32 << 20
-	// leastGarbage may gather where more than half of that is live.
-	leastGarbage = 16 << 20
+	// smallHeap is what garbage and twice the live heap may come to before the
+	// collector runs. A call allocates about 450 KiB, most of it buffers of the MCP
+	// SDK's decoder, against a live heap of a few MiB: by Go's default, as much
+	// garbage as there is live heap, the collector would run after every tenth call.
+	// Live counts twice for the process to stay small when much is remembered.
+	smallHeap = 36 << 20
+	// leastGarbage may gather where a third of that is live.
+	leastGarbage = 12 << 20
 	// shareOfLive is the part of a large live heap that may gather as garbage: half,
 	// where Go's default is all of it.
 	shareOfLive = 2
@@ -75,6 +76,6 @@ func tune(done <-chan struct{}) {
 // gcPercent is the GOGC by which the heap grows as it may: the collector lets
 // garbage gather to that percentage of what it has to look at.
 func gcPercent(live, scanned uint64) int {
-	garbage := max(smallHeap-min(live, smallHeap), leastGarbage, live/shareOfLive)
+	garbage := max(smallHeap-min(2*live, smallHeap), leastGarbage, live/shareOfLive)
 	return int(max(garbage*100/scanned, 10)) //nolint:gosec // far below an int's limit
 }

@@ -136,6 +136,43 @@ func (p *process) load(b *testing.B, connections int, d time.Duration, status in
 	return int(answered.Load())
 }
 
+// bursts sends some requests at once over each of the connections, and again after
+// each pause, and returns how many were answered, which all have to be with the
+// status. The process works while a burst lasts and rests between two: what it uses
+// is for the requests, not for going to sleep and waking up between them.
+func (p *process) bursts(b *testing.B, times int, pause time.Duration, status int, next func() []byte) int {
+	b.Helper()
+	const each = 6
+	var clients [connections]struct {
+		net.Conn
+		reader *bufio.Reader
+	}
+	for i := range clients {
+		conn, err := net.Dial("tcp", p.addr)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer conn.Close()
+		clients[i].Conn, clients[i].reader = conn, bufio.NewReader(conn)
+	}
+	for range times {
+		time.Sleep(pause)
+		var group sync.WaitGroup
+		for i := range clients {
+			group.Go(func() {
+				for range each {
+					if got, err := exchange(clients[i], clients[i].reader, next()); err != nil || got != status {
+						b.Errorf("status %d, %v; want %d", got, err, status)
+						return
+					}
+				}
+			})
+		}
+		group.Wait()
+	}
+	return times * each * len(clients)
+}
+
 func exchange(conn net.Conn, reader *bufio.Reader, raw []byte) (status int, err error) {
 	if _, err := conn.Write(raw); err != nil {
 		return 0, err

@@ -22,6 +22,8 @@ import (
 const (
 	// serverRaw answers with net/http and does nothing else: the floor.
 	serverRaw = "net-http"
+	// serverRefusing is the same and refuses: the floor of a refusal.
+	serverRefusing = "net-http-401"
 	// serverSDK is the MCP SDK's stateless handler with no authentication.
 	serverSDK = "go-sdk-no-auth"
 	// serverTuned is the same with the runtime's settings of the garbage collector.
@@ -45,7 +47,7 @@ func serve(name, issuer string) error {
 	if name == serverTuned {
 		defer app.TuneGC()()
 	}
-	handlers := map[string]http.Handler{serverRaw: rawHandler(), serverSDK: sdkHandler(), serverTuned: sdkHandler()}
+	handlers := map[string]http.Handler{serverRaw: rawHandler(), serverRefusing: refusingHandler(), serverSDK: sdkHandler(), serverTuned: sdkHandler()}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -64,6 +66,19 @@ func rawHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write([]byte(`{"jsonrpc":"2.0","id":1,"result":{}}`))
+	})
+}
+
+// refusingHandler says as much as the runtime does to a stranger.
+func refusingHandler() http.Handler {
+	const challenge = `Bearer error="invalid_token", error_description="The access token is missing, expired, malformed or not for this server", ` +
+		`scope="call", resource_metadata="https://mcp.example.com/.well-known/oauth-protected-resource/bench"`
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("WWW-Authenticate", challenge)
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"error":"invalid_token"}`))
 	})
 }
 

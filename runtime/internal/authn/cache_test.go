@@ -2,6 +2,8 @@ package authn
 
 import (
 	"encoding/binary"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -25,15 +27,61 @@ func TestTheCacheIsBounded(t *testing.T) {
 	}
 	kept, expired := 0, 0
 	for i := range c.shards {
-		for _, p := range c.shards[i].entries {
+		for _, begin := range c.shards[i].entries {
 			kept++
-			if !now.Before(p.expires()) {
+			if !now.Before(expiry(c.shards[i].at(begin))) {
 				expired++
 			}
 		}
 	}
 	if kept > cacheMaxEntries || kept < cacheMaxEntries/2 || expired != 0 {
 		t.Errorf("%d are kept, %d of them expired; want at most %d, at least half of that, and none", kept, expired, cacheMaxEntries)
+	}
+}
+
+func TestTheCacheIsBoundedInBytesToo(t *testing.T) {
+	var c cache
+	now := time.Unix(1785240000, 0)
+	long := strings.Repeat("s", 12<<10)
+	for i := range 4 * cacheMaxBytes / len(long) {
+		c.put(digestOf(i), 0, &Principal{Subject: long, Expires: now.Add(time.Hour)}, now)
+	}
+	kept := 0
+	for i := range c.shards {
+		kept += cap(c.shards[i].text)
+	}
+	if kept > cacheMaxBytes*5/4 || kept < cacheMaxBytes/2 {
+		t.Errorf("%d bytes are kept; want about %d", kept, cacheMaxBytes)
+	}
+}
+
+func TestAPrincipalIsRememberedAsItWasWhateverComesAndGoes(t *testing.T) {
+	var c cache
+	now := time.Unix(1785240000, 0)
+	principal := func(i int) *Principal {
+		expires := now.Add(time.Duration(i%7+1) * time.Minute)
+		return &Principal{Subject: strings.Repeat(strconv.Itoa(i), i%50+1), ClientID: strconv.Itoa(i), Expires: expires, TokenExpires: expires}
+	}
+	for i := range 2 * cacheMaxEntries {
+		if i == cacheMaxEntries {
+			now = now.Add(3 * time.Minute) // some of what is there has expired
+		}
+		c.put(digestOf(i), 0, principal(i), now)
+		c.put(digestOf(i/2), 0, principal(i/2), now) // and some is verified twice
+	}
+	remembered := 0
+	for i := range 2 * cacheMaxEntries {
+		got := c.get(digestOf(i), 0, now)
+		if got == nil {
+			continue
+		}
+		remembered++
+		if want := principal(i); got.Subject != want.Subject || got.ClientID != want.ClientID {
+			t.Fatalf("token %d speaks for %.20q, client %q; want %.20q, %q", i, got.Subject, got.ClientID, want.Subject, want.ClientID)
+		}
+	}
+	if remembered < cacheMaxEntries/2 {
+		t.Errorf("%d are remembered, want at least half of %d", remembered, cacheMaxEntries)
 	}
 }
 

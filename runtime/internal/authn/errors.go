@@ -53,7 +53,10 @@ type Error struct {
 func (e *Error) Error() string { return string(e.Reason) + ": " + e.Detail }
 
 func refuse(reason Reason, format string, args ...any) *Error {
-	return &Error{Reason: reason, Detail: fmt.Sprintf(format, args...)}
+	if len(args) > 0 {
+		format = fmt.Sprintf(format, args...)
+	}
+	return &Error{Reason: reason, Detail: format}
 }
 
 func unescapeQuery(s string) string {

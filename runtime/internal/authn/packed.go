@@ -6,8 +6,7 @@ import (
 )
 
 // packed is a Principal in one string: a hundred thousand of them are kept at
-// once, and the collector finds nothing to follow inside. Its texts are read out
-// without copying.
+// once, as bytes without pointers. Its texts are read out without copying.
 //
 //	flags    which of token, login and key there are
 //	expires  instant

@@ -27,31 +27,32 @@ func (r *Responder) setChallenges(ctx context.Context, h http.Header, f Refusal)
 	used := f.DPoP || caller != nil && caller.Key != nil
 	bearer := r.DPoP == nil || !r.DPoP.Required && (caller == nil || !used)
 	dpop := r.DPoP != nil && (caller == nil || used)
-	h.Del("WWW-Authenticate")
+	h.Del("Www-Authenticate") // as net/http spells it, which saves it the work
 	if bearer {
-		h.Add("WWW-Authenticate", "Bearer "+r.challenge(f, !used, nil))
+		h.Add("Www-Authenticate", r.challenge("Bearer", f, !used, nil))
 	}
 	if dpop {
-		h.Add("WWW-Authenticate", "DPoP "+r.challenge(f, used || !bearer, r.DPoP.Algorithms))
+		h.Add("Www-Authenticate", r.challenge("DPoP", f, used || !bearer, r.DPoP.Algorithms))
 		if nonce := r.DPoP.Nonce(ctx); nonce != "" {
 			h.Set("DPoP-Nonce", nonce)
 		}
 	}
 }
 
-// challenge builds the parameters (RFC 6750 section 3, RFC 9728 section 5.1). The
+// challenge builds one challenge (RFC 6750 section 3, RFC 9728 section 5.1). The
 // values need no escaping: scope names and canonical URIs have neither quotes nor
 // backslashes.
-func (r *Responder) challenge(f Refusal, withError bool, algorithms []string) string {
+func (r *Responder) challenge(scheme string, f Refusal, withError bool, algorithms []string) string {
 	var b strings.Builder
 	b.Grow(256)
+	b.WriteString(scheme)
+	separator := " "
 	add := func(name string, words ...string) {
 		if len(words) == 0 || words[0] == "" {
 			return
 		}
-		if b.Len() > 0 {
-			b.WriteString(", ")
-		}
+		b.WriteString(separator)
+		separator = ", "
 		b.WriteString(name)
 		b.WriteString(`="`)
 		for i, word := range words {
