@@ -1,7 +1,9 @@
 package app_test
 
 import (
+	"bufio"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
@@ -9,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/test/oauthtest"
@@ -35,6 +38,83 @@ func TestWhatFollowsTheMessageIsRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// What reads a body before us must not read another one.
+func TestABodyIsWhatItSaysAndIsReadInOneWay(t *testing.T) {
+	f := start(t)
+	const call = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"lookup_invoice","arguments":{"invoiceId":"1"}}}`
+	inUTF16 := func(s string) string {
+		var b []byte
+		for _, unit := range utf16.Encode([]rune(s)) {
+			b = binary.LittleEndian.AppendUint16(b, unit)
+		}
+		return string(b)
+	}
+	for name, tc := range map[string]struct {
+		body   string
+		header map[string][]string
+		status int
+		calls  int
+	}{
+		"as it should be":                      {call, nil, 200, 1},
+		"with the coding that changes nothing": {call, map[string][]string{"Content-Encoding": {"identity"}}, 200, 1},
+		"called compressed":                    {call, map[string][]string{"Content-Encoding": {"gzip"}}, 415, 0},
+		"coded twice":                          {call, map[string][]string{"Content-Encoding": {"identity", "identity"}}, 415, 0},
+		"of two types":                         {call, map[string][]string{"Content-Type": {"application/json", "text/plain"}}, 415, 0},
+		"of a type that forms can send":        {call, map[string][]string{"Content-Type": {"text/plain"}}, 415, 0},
+		"with a byte order mark":               {"\ufeff" + call, nil, 400, 0},
+		"in UTF-16":                            {inUTF16(call), nil, 400, 0},
+		"not in UTF-8":                         {strings.Replace(call, `"1"`, "\"\xff\"", 1), nil, 400, 0},
+		"with a comma too many":                {strings.Replace(call, `"1"`, `"1",`, 1), nil, 400, 0},
+		"that names what it calls in capitals": {strings.Replace(call, `"name"`, `"NAME"`, 1), nil, 200, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			before := len(f.api.Requests())
+			response := f.Do(runtimetest.Request{Token: f.token("invoices:read"), Version: "2025-06-18", Body: tc.body, Header: tc.header})
+			if calls := len(f.api.Requests()) - before; response.Status != tc.status || calls != tc.calls {
+				t.Errorf("status %d and %d calls of the upstream, want %d and %d: %s", response.Status, calls, tc.status, tc.calls, response.Body)
+			}
+		})
+	}
+}
+
+// The target of a request and its Host name one server, ours.
+func TestOddTargets(t *testing.T) {
+	f := start(t)
+	token := f.token("invoices:read")
+	for target, want := range map[string]int{
+		"/billing": 200, "/%62illing": 200, "http://mcp.example.com/billing": 200, "http://evil.example.com/billing": 403,
+		"//billing": 404, "/billing/": 404, "/billing%2f": 404, "/BILLING": 404, "/./billing": 404, "/x/../billing": 404, "/billing;x": 404, "/billing%00": 404,
+		"/billing?access_token=x": 400, "/billing?%61ccess_token=x": 400,
+	} {
+		if got := f.rawStatus(t, target, "mcp.example.com", token); got != want {
+			t.Errorf("%s: status %d, want %d", target, got, want)
+		}
+	}
+	for host, want := range map[string]int{
+		"mcp.example.com:443": 200, "MCP.example.com": 200, "mcp.example.com.": 403, "mcp.example.com:8443": 403, "evil.example.com": 403,
+		"mcp.example.com@evil.example.com": 400, "evil@mcp.example.com": 400, "mcp.example.com\r\nHost: mcp.example.com": 400,
+	} {
+		if got := f.rawStatus(t, "/billing", host, token); got != want {
+			t.Errorf("Host %q: status %d, want %d", host, got, want)
+		}
+	}
+}
+
+// rawStatus is the status of the answer to a request as no client would write it.
+func (f fixture) rawStatus(t *testing.T, target, host, token string) int {
+	t.Helper()
+	conn, err := net.Dial("tcp", f.Addr().String())
+	must(t, err)
+	defer conn.Close()
+	const body = `{"jsonrpc":"2.0","id":1,"method":"tools/list"}`
+	fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\nMCP-Protocol-Version: 2025-06-18\r\n"+
+		"Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: %d\r\n\r\n%s", target, host, token, len(body), body)
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	must(t, err)
+	defer response.Body.Close()
+	return response.StatusCode
 }
 
 // Who is over the limit is judged before the body, which may take long, and

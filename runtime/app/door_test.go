@@ -111,6 +111,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"bound to a key by DPoP":                f.issuer.Token(with("cnf", map[string]any{"jkt": "x"})),
 		"bound to a certificate":                f.issuer.Token(with("cnf", map[string]any{"x5t#S256": "x"})),
 		"whose cnf is null":                     f.issuer.Token(nil, oauthtest.RawPayload(rawPayload(f, `"cnf":null`))),
+		"that is not UTF-8":                     f.issuer.Token(nil, oauthtest.RawPayload(rawPayload(f, "\"name\":\"\xff\""))),
 		"with a changed signature":              f.issuer.Token(good, oauthtest.BadSignature()),
 		"signed by a stranger":                  f.issuer.Token(good, oauthtest.SignedWith(other)),
 		"signed by a stranger under a known id": f.issuer.Token(good, oauthtest.SignedWith(other), oauthtest.Header("kid", f.issuer.SigningKey().ID)),

@@ -48,6 +48,7 @@ func routes(p parts) http.Handler {
 		httpmw.RequireDoor(p.policy, p.responder),
 		httpmw.LimitRate(p.limiter, p.responder),
 		httpmw.UseProof(p.policy, p.responder),
+		httpmw.RefuseCodings(p.responder),
 		httpmw.LimitDepth(p.responder),
 		httpmw.LimitBatch(p.limiter, p.responder),
 		httpmw.DropCredentials,

@@ -197,6 +197,8 @@ func TestRevocationHoldsForTokensThatAreRemembered(t *testing.T) {
 		"by client":    {config.Revocation{Clients: []string{"evil"}}, oauthtest.Claims{"client_id": "evil"}, oauthtest.Claims{"client_id": "good"}},
 		"by azp":       {config.Revocation{Clients: []string{"evil"}}, oauthtest.Claims{"azp": "evil", "client_id": "good"}, oauthtest.Claims{"azp": "good"}},
 		"by token id":  {config.Revocation{TokenIDs: []string{"t-1"}}, oauthtest.Claims{"jti": "t-1"}, oauthtest.Claims{"jti": "t-2"}},
+		"by a number":  {config.Revocation{TokenIDs: []string{"7"}}, oauthtest.Claims{"jti": 7}, oauthtest.Claims{"jti": "8"}},
+		"by a list":    {config.Revocation{Clients: []string{"evil"}}, oauthtest.Claims{"azp": []string{"evil"}}, oauthtest.Claims{"azp": "good"}},
 		"by date":      {config.Revocation{IssuedBefore: &cutoff}, oauthtest.Claims{"iat": cutoff.Add(-time.Second)}, oauthtest.Claims{"iat": cutoff}},
 		"without date": {config.Revocation{IssuedBefore: &cutoff}, oauthtest.Claims{"iat": nil}, oauthtest.Claims{}},
 	} {

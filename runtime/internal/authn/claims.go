@@ -6,15 +6,18 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // claims are the members of a JWT payload, raw: names compare exactly.
 type claims map[string]json.RawMessage
 
+// parseClaims wants UTF-8 (RFC 7519 section 7.2): what is none would be read as
+// U+FFFD, and two subjects as one.
 func parseClaims(payload []byte) (claims, *Error) {
 	var c claims
-	if err := json.Unmarshal(payload, &c); err != nil || c == nil {
-		return nil, refuse(Malformed, "payload is not a JSON object")
+	if err := json.Unmarshal(payload, &c); err != nil || c == nil || !utf8.Valid(payload) {
+		return nil, refuse(Malformed, "payload is not a JSON object in UTF-8")
 	}
 	return c, nil
 }

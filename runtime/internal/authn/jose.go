@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"github.com/lestrrat-go/jwx/v2/jws"
@@ -98,8 +99,8 @@ func (c *compact) readHeader(encoded string, allowed func(typ string) bool) *Err
 	}
 	// A map, because a struct would match member names case-insensitively.
 	var header map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &header); err != nil {
-		return refuse(Malformed, "header is not a JSON object")
+	if err := json.Unmarshal(raw, &header); err != nil || !utf8.Valid(raw) {
+		return refuse(Malformed, "header is not a JSON object in UTF-8")
 	}
 	if _, ok := header["crit"]; ok {
 		return refuse(CriticalHeader, "crit is present and no extension is understood (RFC 7515 section 4.1.11)")

@@ -99,17 +99,18 @@ func (r *rules) identify(p *Principal, c claims) (err *Error) {
 
 // checkRevocation looks at every name that a token may be revoked by. Both of
 // client_id and azp count: an entry of the list must not depend on which one
-// the issuer happens to write.
+// the issuer happens to write. A name that is no string equals none of the list,
+// and is not believed while there is one.
 func (r *rules) checkRevocation(p *Principal, c claims) *Error {
 	if slices.Contains(r.revocation.Subjects, p.Subject) {
 		return refuse(Revoked, "the subject is revoked")
 	}
 	for _, name := range []string{"client_id", "azp", "cid"} {
-		if client := c.firstText(name); client != "" && slices.Contains(r.revocation.Clients, client) {
+		if c.listed(name, r.revocation.Clients) {
 			return refuse(Revoked, "the client is revoked")
 		}
 	}
-	if id := c.firstText("jti"); id != "" && slices.Contains(r.revocation.TokenIDs, id) {
+	if c.listed("jti", r.revocation.TokenIDs) {
 		return refuse(Revoked, "the token is revoked")
 	}
 	if r.revocation.IssuedBefore == nil {
@@ -123,6 +124,15 @@ func (r *rules) checkRevocation(p *Principal, c claims) *Error {
 		return refuse(Revoked, "issued before %s, or not known when", r.revocation.IssuedBefore.UTC().Format(time.RFC3339))
 	}
 	return nil
+}
+
+// listed tells whether the list has the claim, or may have what the claim means.
+func (c claims) listed(name string, list []string) bool {
+	if len(list) == 0 {
+		return false
+	}
+	s, ok := stringMember(c, name)
+	return !ok || slices.Contains(list, s)
 }
 
 func (r *rules) readGrants(p *Principal, c claims) *Error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"unicode/utf8"
 )
 
 // maxDepth is how deep JSON may be nested. Decoders recurse, and a body of
@@ -32,8 +33,9 @@ func LimitDepth(r *Responder) func(http.Handler) http.Handler {
 				return
 			}
 			// The SDK reads the first value of a body and leaves the rest, so what
-			// is counted here would not be what it runs.
-			if !json.Valid(body) {
+			// is counted here would not be what it runs. And it reads U+FFFD where the
+			// text is no UTF-8, which others may read otherwise.
+			if !json.Valid(body) || !utf8.Valid(body) {
 				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "invalid_request", Reason: "malformed_json"})
 				return
 			}

@@ -1,8 +1,12 @@
 package checks
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/securedmcp/operator/test/oauthtest"
@@ -143,6 +147,7 @@ func jwtChecks() []Check {
 	return []Check{
 		refused(Must, "A5.bad-signature", rfc9068, "with one bit of the signature changed", claims(nil, oauthtest.BadSignature())),
 		refused(Must, "A5.payload-not-json", "RFC 7519 section 7.2", "whose payload is no JSON object", claims(nil, oauthtest.RawPayload([]byte(`"sub"`)))),
+		refused(Must, "A5.payload-not-utf8", "RFC 7519 section 7.2", "whose payload is not UTF-8", notUTF8),
 		refused(Must, "A5.no-expiry", "RFC 9068 section 2.2", "without exp", claim("exp", nil)),
 		refused(Must, "A5.other-issuer", rfc9068, "whose iss is another", claim("iss", "https://evil.example.com")),
 		refused(Must, "A5.issuer-with-slash", "RFC 9068 section 4, RFC 3986 section 6.2.1", "whose iss has one more slash", func(t *target) (string, error) {
@@ -150,6 +155,23 @@ func jwtChecks() []Check {
 		}),
 		refused(Must, "A5.no-issuer", "RFC 9068 section 2.2", "without iss", claim("iss", nil)),
 	}
+}
+
+// notUTF8 is a good token but for a claim of no consequence.
+func notUTF8(t *target) (string, error) {
+	now := time.Now()
+	all := oauthtest.Claims{
+		"iss": t.Issuer.Issuer(), "aud": t.Audience, "scope": strings.Join(t.Scopes, " "), "sub": "user", "client_id": "client",
+		"jti": "not-utf8", "iat": now.Unix(), "exp": now.Add(time.Hour).Unix(), "name": "?",
+	}
+	if t.DPoP == DPoPRequired {
+		maps.Copy(all, t.holder.Bound())
+	}
+	payload, err := json.Marshal(all)
+	if err != nil {
+		return "", err
+	}
+	return t.token(nil, oauthtest.RawPayload(bytes.Replace(payload, []byte(`"?"`), []byte("\"\xff\""), 1)))
 }
 
 // audienceChecks look at whom a token is for.
