@@ -1,10 +1,15 @@
 package app_test
 
 import (
+	"io"
+	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/app"
+	"github.com/securedmcp/operator/test/oauthtest"
 	"github.com/securedmcp/operator/test/redistest"
 	"github.com/securedmcp/operator/test/runtimetest"
 )
@@ -63,4 +68,51 @@ func TestTheMetricsOfTheStoreAreThoseOfTheConfigurationInForce(t *testing.T) {
 	want("with the store again", "1", "1")
 	replace(config.DPoPOptional, nil)
 	want("once the store has left the configuration", "0", "0")
+}
+
+// A store that takes a connection and then says nothing for long keeps no request
+// waiting.
+func TestAStoreThatAnswersLateIsAway(t *testing.T) {
+	server := redistest.Start(t)
+	late, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	t.Cleanup(func() { late.Close() })
+	go func() {
+		for {
+			conn, err := late.Accept()
+			if err != nil {
+				return
+			}
+			go answerLate(conn, server.Addr)
+		}
+	}()
+	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
+	c := runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1")
+	c.RateLimit = &config.RateLimit{Requests: 1000, Redis: &config.Redis{Address: late.Addr().String()}}
+	r := runtimetest.Start(t, c, func(o *app.Options) { o.StoreTimeout = app.DefaultStoreTimeout })
+	f := fixture{Runtime: r, issuer: issuer}
+	if got := f.status(f.token("invoices:read")); got != http.StatusOK || !f.metric("securedmcp_rate_limit_shared 0") {
+		t.Errorf("status %d, want 200, and the limit not shared", got)
+	}
+}
+
+// answerLate has each answer of the store at addr wait for two seconds.
+func answerLate(conn net.Conn, addr string) {
+	defer conn.Close()
+	store, err := net.Dial("tcp", addr)
+	if err != nil {
+		return
+	}
+	defer store.Close()
+	go func() { _, _ = io.Copy(store, conn) }()
+	for buffer := make([]byte, 4096); ; {
+		n, err := store.Read(buffer)
+		if err != nil {
+			return
+		}
+		time.Sleep(2 * time.Second)
+		if _, err := conn.Write(buffer[:n]); err != nil {
+			return
+		}
+	}
 }

@@ -15,6 +15,7 @@ const (
 	DefaultAdminListen  = ":9090"
 	DefaultDrainDelay   = 3 * time.Second
 	DefaultDrainTimeout = 20 * time.Second
+	DefaultStoreTimeout = 100 * time.Millisecond
 )
 
 // Options say how a runtime runs; what it enforces is in the configuration.
@@ -39,6 +40,9 @@ type Options struct {
 	DrainTimeout time.Duration
 	// Timeouts bound how long a connection may take for what costs it nothing.
 	Timeouts Timeouts
+	// StoreTimeout is how long a request waits for the store that replicas share
+	// before its replica decides alone. Default 100 milliseconds.
+	StoreTimeout time.Duration
 	// Builtins are the Go functions behind tools whose upstream is "builtin",
 	// by tool name. A configuration that names one that is not here is refused.
 	// Arguments have been validated against the tool's input schema, and the
@@ -93,6 +97,7 @@ func (o *Options) complete() error {
 	if o.DrainTimeout == 0 {
 		o.DrainTimeout = DefaultDrainTimeout
 	}
+	o.StoreTimeout = cmp.Or(o.StoreTimeout, DefaultStoreTimeout)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -33,10 +33,10 @@ func (b *builder) newStore(ctx context.Context, c *config.RuntimeConfig, files m
 	}
 	held.add(func() { _ = s.client.Close() })
 	ping := func(ctx context.Context) error { return s.client.Ping(ctx).Err() }
-	s.rate = sharedstore.NewBreaker(b.reportRate)
+	s.rate = sharedstore.NewBreaker(b.options.StoreTimeout, b.reportRate)
 	_ = s.rate.Do(ctx, ping)
 	if c.Tokens.DPoPEnabled() {
-		s.proofs = sharedstore.NewBreaker(b.reportProofs)
+		s.proofs = sharedstore.NewBreaker(b.options.StoreTimeout, b.reportProofs)
 		_ = s.proofs.Do(ctx, ping)
 	}
 	return s, nil
@@ -59,7 +59,10 @@ func (b *builder) reportProofs(err error) {
 }
 
 func newStoreClient(r *config.Redis, files map[string][]byte) (*redis.Client, error) {
-	options := &redis.Options{Addr: r.Address, MaxRetries: -1, Password: strings.TrimRight(string(files[r.PasswordFile]), "\r\n")}
+	options := &redis.Options{
+		Addr: r.Address, Password: strings.TrimRight(string(files[r.PasswordFile]), "\r\n"),
+		MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true,
+	}
 	if r.TLS {
 		roots, err := storeRoots(files[r.CABundleFile])
 		if err != nil {

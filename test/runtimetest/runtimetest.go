@@ -20,8 +20,9 @@ import (
 	"github.com/securedmcp/operator/runtime/app"
 )
 
-// waitLimit bounds every wait for a condition.
-const waitLimit = 20 * time.Second
+// WaitLimit bounds every wait for what happens elsewhere: it is for a machine that
+// does much else.
+const WaitLimit = time.Minute
 
 // Runtime is a running runtime.
 type Runtime struct {
@@ -54,6 +55,7 @@ func StartRaw(t testing.TB, raw []byte, change ...func(*app.Options)) *Runtime {
 	o := app.Options{
 		ConfigFile: r.file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0",
 		Logger: slog.New(slog.NewJSONHandler(r.logs, nil)), Version: "test", DrainDelay: -1,
+		StoreTimeout: WaitLimit,
 	}
 	for _, f := range change {
 		f(&o)
@@ -155,18 +157,18 @@ func (r *Runtime) Admin(path string) (status int, body []byte) {
 }
 
 // Eventually polls until ok returns true, and fails the test with detail after
-// 20 seconds.
+// WaitLimit.
 func Eventually(t testing.TB, what string, ok func() bool, detail func() string) {
 	t.Helper()
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
-	limit := time.NewTimer(waitLimit)
+	limit := time.NewTimer(WaitLimit)
 	defer limit.Stop()
 	for !ok() {
 		select {
 		case <-ticker.C:
 		case <-limit.C:
-			t.Fatalf("waited %s for %s\n%s", waitLimit, what, detail())
+			t.Fatalf("waited %s for %s\n%s", WaitLimit, what, detail())
 		}
 	}
 }

@@ -12,9 +12,9 @@ import (
 
 func newShared(t *testing.T, server *redistest.Server, prefix string, rate Rate) (*Shared, *sharedstore.Breaker) {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1})
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = client.Close() })
-	breaker := sharedstore.NewBreaker(func(error) {})
+	breaker := sharedstore.NewBreaker(time.Minute, func(error) {})
 	return NewShared(prefix, client, NewLocal(rate), breaker), breaker
 }
 
@@ -46,7 +46,7 @@ func TestAnOutageOfTheStoreFallsBackAndIsReported(t *testing.T) {
 		t.Errorf("without the store: %d allowed, shared %v; want 3 of its own, false", got, store.Up())
 	}
 	server.Restart()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !store.Up() && time.Now().Before(deadline) {
 		l.Take(t.Context(), "y", 1)
 		time.Sleep(10 * time.Millisecond)

@@ -15,9 +15,9 @@ import (
 
 func newShared(t *testing.T, server *redistest.Server, prefix string) (*Shared, *redis.Client) {
 	t.Helper()
-	client := redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1})
+	client := redis.NewClient(&redis.Options{Addr: server.Addr, MaxRetries: -1, DialerRetries: 1, ContextTimeoutEnabled: true})
 	t.Cleanup(func() { _ = client.Close() })
-	return NewShared(newMemory(), window, prefix, client, sharedstore.NewBreaker(func(error) {})), client
+	return NewShared(newMemory(), window, prefix, client, sharedstore.NewBreaker(time.Minute, func(error) {})), client
 }
 
 func TestReplicasShareWhatWasUsed(t *testing.T) {

@@ -14,7 +14,7 @@ func TestAStoreThatIsAwayIsTriedOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("connection refused")
 		var changes []error
-		b := NewBreaker(func(err error) { changes = append(changes, err) })
+		b := NewBreaker(time.Second, func(err error) { changes = append(changes, err) })
 		answer, asked := broken, 0
 		do := func() error {
 			return b.Do(t.Context(), func(context.Context) error { asked++; return answer })
@@ -49,7 +49,8 @@ func TestAStoreThatIsAwayIsTriedOnceASecond(t *testing.T) {
 
 func TestNobodyWaitsLongForTheStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, start := NewBreaker(func(error) {}), time.Now()
+		const timeout = 100 * time.Millisecond
+		b, start := NewBreaker(timeout, func(error) {}), time.Now()
 		err := b.Do(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 		if took := time.Since(start); !errors.Is(err, context.DeadlineExceeded) || took != timeout {
 			t.Errorf("error %v after %s, want the deadline after %s", err, took, timeout)
@@ -58,7 +59,7 @@ func TestNobodyWaitsLongForTheStore(t *testing.T) {
 }
 
 func TestACallerThatLeavesSaysNothingAboutTheStore(t *testing.T) {
-	b := NewBreaker(func(err error) { t.Errorf("the store is said to have changed: %v", err) })
+	b := NewBreaker(time.Minute, func(err error) { t.Errorf("the store is said to have changed: %v", err) })
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
 	ask := func(ctx context.Context) error { return ctx.Err() }
