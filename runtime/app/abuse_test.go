@@ -177,7 +177,7 @@ func TestAStreamEndsWithTheAnswerThatLetItIn(t *testing.T) {
 			if remembered {
 				f.status(token)
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), runtimetest.WaitLimit)
 			defer cancel()
 			request := f.NewRequest(runtimetest.Request{Token: token, Method: "subscriptions/listen", Params: map[string]any{
 				"notifications": map[string]any{"toolsListChanged": true},

@@ -162,7 +162,7 @@ func (o *overTLS) configure(minVersion string) string {
 
 func (o *overTLS) eventually(what string, holds func() bool) {
 	o.t.Helper()
-	for limit := time.Now().Add(20 * time.Second); !holds(); time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); !holds(); time.Sleep(time.Millisecond) {
 		if time.Now().After(limit) {
 			o.t.Fatalf("in vain: %s", what)
 		}

@@ -29,7 +29,7 @@ import (
 const (
 	diffResource = "https://mcp.example.com/billing"
 	mayCall      = "lookup"
-	diffTimeout  = 10 * time.Second
+	diffTimeout  = time.Minute
 )
 
 // mayNotCall are needles in the way of a parser that ignores case, trims, or

@@ -28,12 +28,12 @@ import (
 )
 
 // short are timeouts that a test can wait for, with dribble well inside of them.
-var short = app.Timeouts{Header: 300 * time.Millisecond, Body: 300 * time.Millisecond, Write: 300 * time.Millisecond, Idle: 300 * time.Millisecond}
+var short = app.Timeouts{Header: time.Second, Body: time.Second, Write: time.Second, Idle: time.Second}
 
 const (
 	dribble = 20 * time.Millisecond
 	// patience bounds a connection that is never closed, far beyond the timeouts.
-	patience = 15 * time.Second
+	patience = runtimetest.WaitLimit
 )
 
 func startShort(t *testing.T, change func(*config.RuntimeConfig)) fixture {
@@ -132,12 +132,17 @@ func TestAClientThatStopsReadingIsLetGo(t *testing.T) {
 }
 
 func TestASlowClientGetsALargeAnswer(t *testing.T) {
-	big := strings.Repeat("a", 2<<20)
+	big := strings.Repeat("a", 8<<20)
 	api := runtimetest.NewAPI(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
 		_, _ = io.WriteString(w, big)
 	})
-	f := startShort(t, func(c *config.RuntimeConfig) { c.Upstreams[0].HTTP.URL = api.URL })
+	timeouts := short
+	timeouts.Write = 3 * time.Second // for 64 KiB, and it takes longer in all
+	f := startTimed(t, timeouts, func(c *config.RuntimeConfig) {
+		c.Limits.ResponseBytes = 16 << 20
+		c.Upstreams[0].HTTP.URL = api.URL
+	})
 	conn := f.dial(t)
 	must(t, conn.(*net.TCPConn).SetReadBuffer(64<<10))
 	must(t, f.NewRequest(runtimetest.Call(f.token("invoices:read"), "lookup_invoice", map[string]any{"invoiceId": "1"})).Write(conn))
@@ -150,7 +155,7 @@ func TestASlowClientGetsALargeAnswer(t *testing.T) {
 	}
 }
 
-// slow reads at most 32 KiB every 20 ms: longer in all than any timeout here.
+// slow reads at most 32 KiB every 20 ms.
 type slow struct{ io.Reader }
 
 func (s slow) Read(p []byte) (int, error) {

@@ -29,7 +29,7 @@ func TestKeysThatAreAcquiredAtOnceAreShared(t *testing.T) {
 			acquired <- held{keys, release, err}
 		}()
 	}
-	for deadline := time.Now().Add(20 * time.Second); issuer.Count(oauthtest.EndpointJWKS) < 2; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); issuer.Count(oauthtest.EndpointJWKS) < 2; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the keys are not fetched twice at once")
 		}

@@ -17,8 +17,12 @@ import (
 	"github.com/securedmcp/operator/test/runtimetest"
 )
 
+// lifetime is what lets a stream in and then ends it: long enough to open the
+// stream on a machine that does much else, and no clock skew is allowed.
+const lifetime = 8 * time.Second
+
 // startWaiting starts a server whose tools report progress once and then wait for
-// their context to end. Tool careful wants a login of the last four seconds.
+// their context to end. Tool careful wants a login of the last lifetime.
 func startWaiting(t *testing.T, change func(*config.RuntimeConfig)) fixture {
 	t.Helper()
 	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource), oauthtest.WithClient(oauthtest.Client{ID: "runtime", Secret: "s3cr3t"}))
@@ -29,7 +33,7 @@ func startWaiting(t *testing.T, change func(*config.RuntimeConfig)) fixture {
 		return config.Tool{Name: name, Upstream: config.UpstreamBuiltin, InputSchema: json.RawMessage(`{"type":"object"}`)}
 	}
 	c.Tools = []config.Tool{tool("work"), tool("careful")}
-	c.Tools[1].Authentication = &config.Authentication{MaxAgeSeconds: 4}
+	c.Tools[1].Authentication = &config.Authentication{MaxAgeSeconds: int(lifetime.Seconds())}
 	change(c)
 	work := func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		params := &mcp.ProgressNotificationParams{ProgressToken: req.Params.GetProgressToken(), Progress: 1}
@@ -61,11 +65,13 @@ func subscription() runtimetest.Request {
 }
 
 func TestStreamsEndWithWhatLetThemIn(t *testing.T) {
-	wholeServer := func(c *config.RuntimeConfig) { c.Authentication = &config.Authentication{MaxAgeSeconds: 4} }
+	wholeServer := func(c *config.RuntimeConfig) {
+		c.Authentication = &config.Authentication{MaxAgeSeconds: int(lifetime.Seconds())}
+	}
 	nothing := func(*config.RuntimeConfig) {}
-	soon := func() oauthtest.Claims { return oauthtest.Claims{"exp": time.Now().Add(4 * time.Second)} }
+	soon := func() oauthtest.Claims { return oauthtest.Claims{"exp": time.Now().Add(lifetime)} }
 	login := func() oauthtest.Claims { return oauthtest.Claims{"auth_time": time.Now().Unix()} }
-	open := map[string]chan string{} // all at once: each takes four seconds
+	open := map[string]chan string{} // all at once: each takes its lifetime
 	for name, tc := range map[string]struct {
 		change func(*config.RuntimeConfig)
 		claims func() oauthtest.Claims
@@ -79,7 +85,7 @@ func TestStreamsEndWithWhatLetThemIn(t *testing.T) {
 		"a call with the login that the server wants":                  {wholeServer, login, call("work")},
 		"a call with the login that the tool wants":                    {nothing, login, call("careful")},
 		"a call with the token, before the login is too old": {nothing, func() oauthtest.Claims {
-			return oauthtest.Claims{"exp": time.Now().Add(3 * time.Second), "auth_time": time.Now().Unix()}
+			return oauthtest.Claims{"exp": time.Now().Add(lifetime - time.Second), "auth_time": time.Now().Unix()}
 		}, call("careful")},
 	} {
 		f := startWaiting(t, tc.change)
@@ -115,7 +121,7 @@ func TestABrowserGetsEventsAsTheyCome(t *testing.T) {
 	f := startWaiting(t, func(c *config.RuntimeConfig) { c.AllowedOrigins = []string{origin} })
 	for name, q := range map[string]runtimetest.Request{"a subscription": subscription(), "a call": call("work")} {
 		q.Token, q.Header = f.token("invoices:read"), map[string][]string{"Origin": {origin}}
-		ctx, leave := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, leave := context.WithTimeout(t.Context(), runtimetest.WaitLimit)
 		resp, err := f.HTTP.Do(f.NewRequest(q).WithContext(ctx))
 		must(t, err)
 		if got := resp.Header.Get("Access-Control-Allow-Origin"); got != origin || resp.Header.Get("Content-Type") != "text/event-stream" {

@@ -6,6 +6,8 @@ import (
 	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/securedmcp/operator/test/freeport"
 )
 
 // Server is a redis-server on a loopback port that it keeps when it is started
@@ -42,16 +44,11 @@ func WithTLS(certFile, keyFile string) Option {
 // otherwise, without password.
 func Start(t testing.TB, options ...Option) *Server {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Pick()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{Addr: l.Addr().String(), t: t}
-	_ = l.Close()
-	_, port, err := net.SplitHostPort(s.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := &Server{Addr: net.JoinHostPort("127.0.0.1", port), t: t}
 	s.args = []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"}
 	for _, option := range options {
 		s.args = append(s.args, option(port)...)
@@ -83,7 +80,7 @@ func (s *Server) Restart() {
 	if err := s.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	for limit := time.Now().Add(10 * time.Second); time.Now().Before(limit); {
+	for limit := time.Now().Add(time.Minute); time.Now().Before(limit); {
 		if conn, err := new(net.Dialer).DialContext(s.t.Context(), "tcp", s.Addr); err == nil {
 			_ = conn.Close()
 			return

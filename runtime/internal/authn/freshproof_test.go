@@ -34,7 +34,8 @@ func TestTheRoomForProofsIsSharedByCallersNotByKeys(t *testing.T) {
 	if err := use("greedy", quarter); !errors.As(err, &refusal) || refusal.Reason != ReplayMemoryFull {
 		t.Errorf("beyond a quarter, with one more key: %v, want %s", err, ReplayMemoryFull)
 	}
-	if err := use("modest", quarter+1); err != nil {
-		t.Errorf("another caller: %v", err)
+	// Which callers share a count is chance, so it takes two that are refused.
+	if one, other := use("modest", quarter+1), use("frugal", quarter+2); one != nil && other != nil {
+		t.Errorf("other callers: %v, %v", one, other)
 	}
 }
