@@ -15,7 +15,7 @@ const (
 // turns a token of ours into one for another audience. The subject stays, and
 // the client becomes the actor.
 func (h *Handler) exchangeToken(r *http.Request, form url.Values) (tokenResponse, error) {
-	client, err := h.authenticateConfidential(r, form)
+	g, err := h.askedByClient(r, form)
 	if err != nil {
 		return tokenResponse{}, err
 	}
@@ -23,23 +23,9 @@ func (h *Handler) exchangeToken(r *http.Request, form url.Values) (tokenResponse
 	if err != nil {
 		return tokenResponse{}, err
 	}
-	resources, err := h.parseResources(form)
-	if err != nil {
-		return tokenResponse{}, err
-	}
-	boundTo, err := h.proofKey(r)
-	if err != nil {
-		return tokenResponse{}, err
-	}
-	response, err := h.issue(grant{
-		client:    client,
-		subject:   stringClaim(subject, "sub"),
-		scopes:    h.exchangedScopes(client, subject, form),
-		resources: resources,
-		audiences: form["audience"],
-		actor:     actor(client, subject),
-		boundTo:   boundTo,
-	})
+	g.subject, g.scopes = stringClaim(subject, "sub"), h.exchangedScopes(g.client, subject, form)
+	g.audiences, g.actor = form["audience"], actor(g.client, subject)
+	response, err := h.issue(g)
 	response.IssuedTokenType = tokenTypeAccess
 	return response, err
 }
