@@ -107,7 +107,7 @@ func (r *Reconciler) settle(ctx context.Context, s *scope, c *child) error {
 		return err
 	}
 	if c.exists() {
-		if current, err := r.verdicts.current(client.ObjectKeyFromObject(s.server), c); current || err != nil {
+		if current, err := c.current(); current || err != nil {
 			return err
 		}
 	}

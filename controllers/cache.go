@@ -1,10 +1,16 @@
 package controllers
 
 import (
-	"slices"
+	"encoding/json"
+	"maps"
 
+	appsv1 "k8s.io/api/apps/v1"
+	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -16,14 +22,13 @@ import (
 // CacheOptions has the cache hold what the operator made and nothing else of the
 // cluster, and of that only what the reconciler reads.
 func CacheOptions() cache.Options {
-	trim := trimmer{}
 	ours := labels.SelectorFromSet(labels.Set{desired.LabelManagedBy: desired.ManagedBy})
 	return cache.Options{
 		// Every kind of child, those included that the cluster may not have yet.
 		DefaultLabelSelector: ours,
-		DefaultTransform:     trim.child,
+		DefaultTransform:     trimChild,
 		ByObject: map[client.Object]cache.ByObject{
-			&v1alpha1.SecuredMCPServer{}: {Label: labels.Everything(), Transform: cache.TransformStripManagedFields()},
+			&v1alpha1.SecuredMCPServer{}: {Label: labels.Everything(), Transform: trimServer},
 			&corev1.Pod{}:                {Transform: trimPod},
 		},
 	}
@@ -48,31 +53,89 @@ func ClientOptions() client.Options {
 	return client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: new(true), Unstructured: true}}
 }
 
-// trimmer trims children.
-type trimmer struct{ fields fieldSets }
+// trimServer drops who owns which field, and the copy of the whole object that
+// kubectl apply leaves.
+func trimServer(in any) (any, error) {
+	s, ok := in.(*v1alpha1.SecuredMCPServer)
+	if !ok {
+		return in, nil
+	}
+	s.ManagedFields = nil
+	delete(s.Annotations, corev1.LastAppliedConfigAnnotation)
+	return s, nil
+}
 
-// child drops the field ownership of others. Ours is how a pass knows whether
-// there is anything to write, or to give up.
-func (t *trimmer) child(in any) (any, error) {
+// trimChild keeps identity, owner, what others say of the child, and of what we
+// have applied what appliedOf tells. It leaves a child whole whose fields cannot be
+// told apart: a pass then says why.
+func trimChild(in any) (any, error) {
 	o, ok := in.(client.Object)
 	if !ok {
 		return in, nil
 	}
-	left := slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool {
-		return !appliedByUs(e) && !updatedByUs(e)
-	})
-	for i := range left {
-		t.fields.share(left[i].FieldsV1)
+	entries, err := entriesInShort(o)
+	if err != nil {
+		return in, nil //nolint:nilerr // as above
 	}
-	o.SetManagedFields(left)
+	o.SetManagedFields(entries)
+	o.SetLabels(nil)
+	o.SetAnnotations(nil)
+	trimContent(o)
 	return o, nil
+}
+
+// entriesInShort returns the entries of the operator in the managed fields of o,
+// without the fields. They are how a pass knows whose o is, and whether there is
+// anything to write, or to give up.
+func entriesInShort(o client.Object) ([]metav1.ManagedFieldsEntry, error) {
+	a, err := appliedOf(o)
+	if err != nil {
+		return nil, err
+	}
+	short, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	var left []metav1.ManagedFieldsEntry
+	for _, e := range o.GetManagedFields() {
+		if appliedByUs(e) || updatedByUs(e) {
+			left = append(left, metav1.ManagedFieldsEntry{
+				Manager: FieldOwner, Operation: e.Operation, Subresource: e.Subresource, FieldsType: inShort, FieldsV1: metav1.NewFieldsV1(string(short)),
+			})
+		}
+	}
+	return left, nil
+}
+
+// trimContent keeps of a child what phases read.
+func trimContent(o client.Object) {
+	switch o := o.(type) {
+	case *corev1.ServiceAccount:
+		o.Secrets, o.ImagePullSecrets = nil, nil
+	case *corev1.ConfigMap:
+		o.BinaryData = nil
+	case *corev1.Service:
+		o.Spec, o.Status = corev1.ServiceSpec{}, corev1.ServiceStatus{}
+	case *networkingv1.NetworkPolicy:
+		o.Spec = networkingv1.NetworkPolicySpec{}
+	case *appsv1.Deployment:
+		o.Spec = appsv1.DeploymentSpec{Replicas: o.Spec.Replicas, Paused: o.Spec.Paused}
+	case *policyv1.PodDisruptionBudget:
+		o.Spec, o.Status = policyv1.PodDisruptionBudgetSpec{}, policyv1.PodDisruptionBudgetStatus{}
+	case *autoscalingv2.HorizontalPodAutoscaler:
+		o.Spec, o.Status = autoscalingv2.HorizontalPodAutoscalerSpec{}, autoscalingv2.HorizontalPodAutoscalerStatus{Conditions: o.Status.Conditions}
+	case *unstructured.Unstructured:
+		if isMonitoring(o.GetKind()) {
+			delete(o.Object, "spec")
+		}
+	}
 }
 
 func appliedByUs(e metav1.ManagedFieldsEntry) bool {
 	return e.Manager == FieldOwner && e.Operation == metav1.ManagedFieldsOperationApply
 }
 
-// trimPod keeps identity, node and status: there are many pods.
+// trimPod keeps identity, node, status and what it was told: there are many pods.
 func trimPod(in any) (any, error) {
 	p, ok := in.(*corev1.Pod)
 	if !ok {
@@ -80,5 +143,6 @@ func trimPod(in any) (any, error) {
 	}
 	p.ManagedFields = nil
 	p.Spec = corev1.PodSpec{NodeName: p.Spec.NodeName}
+	maps.DeleteFunc(p.Annotations, func(name, _ string) bool { return name != desired.AnnotationConfigRevision })
 	return p, nil
 }

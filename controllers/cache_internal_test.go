@@ -1,48 +1,155 @@
 package controllers
 
 import (
-	"fmt"
+	"encoding/json"
+	"os"
 	"testing"
-	"unsafe"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
+	"github.com/securedmcp/operator/test/kubetest"
 )
 
-func serviceOwning(t *testing.T, trim *trimmer, fields string) *corev1.Service {
-	t.Helper()
-	entry := func(manager string) metav1.ManagedFieldsEntry {
-		return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: metav1.NewFieldsV1(fields)}
+// What the cache keeps of a child must lead to the same decisions as the child.
+func TestTheCacheKnowsWhetherAChildIsAsItShouldBe(t *testing.T) {
+	r, server := reconcilerOfEverything(t)
+	for _, c := range childrenAsTheyAre(t, r, server) {
+		t.Run(c.kind, func(t *testing.T) {
+			if err := r.client.Apply(t.Context(), c.configuration(), client.ForceOwnership); err != nil {
+				t.Fatal(err)
+			}
+			expectCurrent(t, r, server, c.kind, true)
+			person := client.WithFieldOwner(r.client, "person")
+			c.live.SetNamespace(server.Namespace)
+			c.live.SetName(server.Name)
+			edit := client.RawPatch(types.MergePatchType, []byte(`{"metadata": {"labels": {"app.kubernetes.io/part-of": "somebody"}}}`))
+			if err := person.Patch(t.Context(), c.live, edit); err != nil {
+				t.Fatal(err)
+			}
+			expectCurrent(t, r, server, c.kind, false)
+		})
 	}
-	s := &corev1.Service{ObjectMeta: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{entry("somebody"), entry(FieldOwner)}}}
-	if _, err := trim.child(s); err != nil {
+}
+
+func expectCurrent(t *testing.T, r *Reconciler, server *v1alpha1.SecuredMCPServer, kind string, want bool) {
+	t.Helper()
+	for _, c := range childrenAsTheyAre(t, r, server) {
+		if c.kind != kind {
+			continue
+		}
+		whole, err := c.current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // what was cached may come by again
+			if c.live, err = trimmed(c.live); err != nil {
+				t.Fatal(err)
+			}
+			if cached, err := c.current(); whole != want || cached != want || err != nil {
+				t.Errorf("it is as it should be: %t by the API server and %t by the cache (%v), want %t", whole, cached, err, want)
+			}
+		}
+		if !ours(c.live, server) {
+			t.Error("by the cache it is not ours")
+		}
+	}
+}
+
+func TestTheCacheKeepsLittleOfAChild(t *testing.T) {
+	r, server := reconcilerOfEverything(t)
+	for _, c := range childrenAsTheyAre(t, r, server) {
+		if err := r.client.Apply(t.Context(), c.configuration(), client.ForceOwnership); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range childrenAsTheyAre(t, r, server) {
+		const most = 900 // bytes as JSON, of which the digest and the owner are half
+		if kept := size(t, c); c.kind != kindConfigMap && c.kind != kindIngress && kept > most {
+			t.Errorf("%s takes %d bytes, want %d at most", c.kind, kept, most)
+		}
+	}
+}
+
+func size(t *testing.T, c child) int {
+	t.Helper()
+	o, err := trimmed(c.live)
+	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	encoded, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(encoded)
 }
 
-func TestCachedChildrenKeepOurFieldsAlone(t *testing.T) {
-	s := serviceOwning(t, new(trimmer), `{"f:spec":{}}`)
-	if len(s.ManagedFields) != 1 || s.ManagedFields[0].Manager != FieldOwner || s.ManagedFields[0].FieldsV1.GetRawString() != `{"f:spec":{}}` {
-		t.Errorf("managed fields %+v, want ours alone", s.ManagedFields)
+func trimmed(o client.Object) (client.Object, error) {
+	out, err := trimChild(o.DeepCopyObject())
+	return out.(client.Object), err
+}
+
+// reconcilerOfEverything has no cache, and a server with a child of every kind
+// that each cluster has.
+func reconcilerOfEverything(t *testing.T) (*Reconciler, *v1alpha1.SecuredMCPServer) {
+	t.Helper()
+	c, err := client.New(kubetest.Config(t), client.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "cache-"}}
+	if err := c.Create(t.Context(), ns); err != nil {
+		t.Fatal(err)
+	}
+	raw, err := os.ReadFile("../config/samples/billing-tools.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := new(v1alpha1.SecuredMCPServer)
+	if err := yaml.UnmarshalStrict(raw, server); err != nil {
+		t.Fatal(err)
+	}
+	server.Namespace, server.UID = ns.Name, "1"
+	server.Spec.Workload.Replicas, server.Spec.Workload.Autoscaling = nil, &v1alpha1.Autoscaling{MaxReplicas: 3}
+	return &Reconciler{client: client.WithFieldOwner(c, FieldOwner), live: c, apis: new(APIs), platform: Platform{RuntimeImage: "runtime:1"}}, server
+}
+
+func childrenAsTheyAre(t *testing.T, r *Reconciler, server *v1alpha1.SecuredMCPServer) []child {
+	t.Helper()
+	children, err := r.findChildren(t.Context(), server, []byte("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return children
+}
+
+func TestTheCacheDropsWhatKubectlLeavesInAServer(t *testing.T) {
+	server := &v1alpha1.SecuredMCPServer{ObjectMeta: metav1.ObjectMeta{
+		Annotations:   map[string]string{corev1.LastAppliedConfigAnnotation: "{}", "example.com/note": "x"},
+		ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "kubectl"}},
+	}}
+	if _, err := trimServer(server); err != nil {
+		t.Fatal(err)
+	}
+	if len(server.ManagedFields) > 0 || len(server.Annotations) != 1 || server.Annotations["example.com/note"] == "" {
+		t.Errorf("%+v is left, want the note alone", server.ObjectMeta)
 	}
 }
 
-func TestCachedChildrenShareEqualSetsOfFields(t *testing.T) {
-	trim := new(trimmer)
-	raw := func(fields string) *byte {
-		return unsafe.SliceData(serviceOwning(t, trim, fields).ManagedFields[0].FieldsV1.GetRawBytes())
+func TestTheCacheKeepsOfAPodWhatItWasTold(t *testing.T) {
+	p := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{desired.AnnotationConfigRevision: "r", "cni.projectcalico.org/podIP": "x"}},
+		Spec:       corev1.PodSpec{NodeName: "node", ServiceAccountName: "a"},
 	}
-	if one, other := raw(`{"f:spec":{}}`), raw(`{"f:spec":{}}`); one != other {
-		t.Error("two equal sets are in memory twice")
+	if _, err := trimPod(p); err != nil {
+		t.Fatal(err)
 	}
-	if one, other := raw(`{"f:spec":{}}`), raw(`{"f:data":{}}`); one == other {
-		t.Error("two sets that differ are one")
-	}
-	for i := range mostFieldSets + 1 {
-		raw(fmt.Sprintf(`{"f:%d":{}}`, i))
-	}
-	if n := len(trim.fields.known); n > mostFieldSets {
-		t.Errorf("%d sets are kept, want %d at most", n, mostFieldSets)
+	if len(p.Annotations) != 1 || p.Annotations[desired.AnnotationConfigRevision] != "r" || p.Spec.NodeName != "node" || p.Spec.ServiceAccountName != "" {
+		t.Errorf("%+v of %+v is left, want the node and the revision", p.Spec, p.ObjectMeta)
 	}
 }

@@ -1,9 +1,7 @@
 package controllers
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -15,10 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
-	autoscalingv2ac "k8s.io/client-go/applyconfigurations/autoscaling/v2"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
-	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -51,11 +45,8 @@ type child struct {
 	live client.Object
 	// wanted is false for what should not exist.
 	wanted bool
-	// current tells whether live has all that we want and nothing that we
-	// wanted before and want no more.
-	current func() (bool, error)
-	// encoded is what is wanted.
-	encoded func() ([]byte, error)
+	// fields are what is wanted, without what nobody can own.
+	fields func() any
 	// configuration is what to apply.
 	configuration func() runtime.ApplyConfiguration
 	// missing is why there cannot be an object of an optional kind, "" if there
@@ -73,23 +64,25 @@ type applyConfiguration[A any] interface {
 
 func (c *child) exists() bool { return c.live.GetUID() != "" }
 
+// current tells whether the live object has all that we want and nothing that we
+// wanted before and want no more.
+func (c *child) current() (bool, error) {
+	live, err := appliedOf(c.live)
+	if err != nil {
+		return false, err
+	}
+	return live.is(c.fields())
+}
+
 // newChild pairs a desired configuration, the zero value if the object is not
-// wanted, with an empty object to read the live one into and the function that
-// extracts from it what FieldOwner applied.
-func newChild[O client.Object, A applyConfiguration[A]](kind string, live O, want A, extract func(O, string) (A, error)) child {
+// wanted, with an empty object to read the live one into.
+func newChild[A applyConfiguration[A]](kind string, live client.Object, want A) child {
 	var none A
 	return child{
 		kind:   kind,
 		live:   live,
 		wanted: want != none,
-		current: func() (bool, error) {
-			applied, err := extract(live, FieldOwner)
-			if err != nil {
-				return false, err
-			}
-			return sameJSON(applied, want)
-		},
-		encoded: func() ([]byte, error) { return json.Marshal(want) },
+		fields: func() any { return want },
 		// The UID makes the API server refuse to touch another object of this
 		// name, and to create one where we believe to change one.
 		configuration: func() runtime.ApplyConfiguration {
@@ -109,15 +102,15 @@ func newChild[O client.Object, A applyConfiguration[A]](kind string, live O, wan
 func (r *Reconciler) findChildren(ctx context.Context, server *v1alpha1.SecuredMCPServer, config []byte) ([]child, error) {
 	deployment, wanted := &appsv1.Deployment{}, desired.Deployment(server, r.platform)
 	children := []child{
-		newChild(kindServiceAccount, &corev1.ServiceAccount{}, desired.ServiceAccount(server), corev1ac.ExtractServiceAccount),
-		newChild(kindConfigMap, &corev1.ConfigMap{}, desired.ConfigMap(server, config), corev1ac.ExtractConfigMap),
-		newChild(kindService, &corev1.Service{}, desired.Service(server), corev1ac.ExtractService),
+		newChild(kindServiceAccount, &corev1.ServiceAccount{}, desired.ServiceAccount(server)),
+		newChild(kindConfigMap, &corev1.ConfigMap{}, desired.ConfigMap(server, config)),
+		newChild(kindService, &corev1.Service{}, desired.Service(server)),
 		// Before the pods, so that none is ever reached without it.
-		newChild(kindNetworkPolicy, &networkingv1.NetworkPolicy{}, desired.NetworkPolicy(server, r.platform), networkingv1ac.ExtractNetworkPolicy),
-		newChild(kindDeployment, deployment, wanted, appsv1ac.ExtractDeployment),
-		newChild(kindBudget, &policyv1.PodDisruptionBudget{}, desired.PodDisruptionBudget(server), policyv1ac.ExtractPodDisruptionBudget),
-		newChild(kindAutoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, desired.HorizontalPodAutoscaler(server), autoscalingv2ac.ExtractHorizontalPodAutoscaler),
-		newChild(kindIngress, &networkingv1.Ingress{}, desired.Ingress(server), networkingv1ac.ExtractIngress),
+		newChild(kindNetworkPolicy, &networkingv1.NetworkPolicy{}, desired.NetworkPolicy(server, r.platform)),
+		newChild(kindDeployment, deployment, wanted),
+		newChild(kindBudget, &policyv1.PodDisruptionBudget{}, desired.PodDisruptionBudget(server)),
+		newChild(kindAutoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, desired.HorizontalPodAutoscaler(server)),
+		newChild(kindIngress, &networkingv1.Ingress{}, desired.Ingress(server)),
 	}
 	children = append(children, r.optionalChildren(server)...)
 	for i := range children {
@@ -134,11 +127,11 @@ func leaveReplicas(server *v1alpha1.SecuredMCPServer, live *appsv1.Deployment, w
 	if server.Spec.Workload.Autoscaling == nil || live.UID == "" {
 		return nil
 	}
-	applied, err := appsv1ac.ExtractDeployment(live, FieldOwner)
+	applied, err := appliedOf(live)
 	if err != nil {
 		return err
 	}
-	desired.KeepReplicas(wanted, applied)
+	desired.KeepReplicas(wanted, applied.Replicas)
 	return nil
 }
 
@@ -153,14 +146,4 @@ func (r *Reconciler) find(ctx context.Context, key client.ObjectKey, c *child) e
 		err = r.live.Get(ctx, key, c.live)
 	}
 	return client.IgnoreNotFound(err)
-}
-
-// sameJSON compares what would go over the wire.
-func sameJSON(a, b any) (bool, error) {
-	left, err := json.Marshal(a)
-	if err != nil {
-		return false, err
-	}
-	right, err := json.Marshal(b)
-	return bytes.Equal(left, right), err
 }

@@ -6,7 +6,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -28,7 +27,7 @@ func TestApplyNeverHitsAnotherObjectThanTheOneRead(t *testing.T) {
 	server := &v1alpha1.SecuredMCPServer{ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: ns.Name, UID: "1"}}
 	read := func() child {
 		live := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "a", Namespace: ns.Name, UID: "gone"}}
-		return newChild(kindConfigMap, live, desired.ConfigMap(server, []byte("ours")), corev1ac.ExtractConfigMap)
+		return newChild(kindConfigMap, live, desired.ConfigMap(server, []byte("ours")))
 	}
 	apply := func() error {
 		stale := read()

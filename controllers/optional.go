@@ -1,7 +1,6 @@
 package controllers
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -54,14 +53,7 @@ func (k optionalKind) child(server *v1alpha1.SecuredMCPServer) child {
 		kind:   k.kind,
 		live:   live,
 		wanted: want != nil,
-		current: func() (bool, error) {
-			applied, err := extractApplied(live)
-			if err != nil {
-				return false, err
-			}
-			return sameJSON(applied, essentials(want))
-		},
-		encoded: func() ([]byte, error) { return json.Marshal(essentials(want)) },
+		fields: func() any { return essentials(want) },
 		configuration: func() runtime.ApplyConfiguration {
 			if uid := live.GetUID(); uid != "" {
 				want.SetUID(uid)

@@ -45,8 +45,7 @@ type Reconciler struct {
 	// trouble is since when their passes fail.
 	trouble patience
 	// started is the time of the first pass.
-	started  func() time.Time
-	verdicts verdicts
+	started func() time.Time
 }
 
 // Platform is what the administrator of the cluster has decided for all servers.
@@ -124,7 +123,6 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 func (r *Reconciler) forget(server client.ObjectKey) {
 	r.patience.end(server)
 	r.trouble.end(server)
-	r.verdicts.end(server)
 	if r.prober != nil {
 		r.prober.issuers.forget(server)
 	}

@@ -9,7 +9,6 @@ import (
 
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/internal/desired"
@@ -100,7 +99,7 @@ func (r *Reconciler) objectToServed(s *scope, resource string, routes []child) (
 }
 
 func (r *Reconciler) objectToIngress(ingress *networkingv1.Ingress) (*objection, error) {
-	applied, err := networkingv1ac.ExtractIngress(ingress, FieldOwner)
+	applied, err := appliedOf(ingress)
 	if err != nil {
 		return nil, fmt.Errorf("reading annotations of Ingress: %w", err)
 	}

@@ -74,15 +74,15 @@ func Deployment(s *v1alpha1.SecuredMCPServer, p Platform) *appsv1ac.DeploymentAp
 }
 
 // KeepReplicas has d, a Deployment that exists and that an autoscaler scales,
-// say about its replicas what we applied last: nothing once the autoscaler has
+// say about its replicas what we applied last: nothing, nil, once the autoscaler has
 // taken the field over, since taking it back would undo what it did, and
 // before that what is there, since giving the field up would reset it to 1. It is
 // never less than the autoscaler's least: at 0 an autoscaler does nothing.
-func KeepReplicas(d, applied *appsv1ac.DeploymentApplyConfiguration) {
+func KeepReplicas(d *appsv1ac.DeploymentApplyConfiguration, applied *int32) {
 	least := d.Spec.Replicas
 	d.Spec.Replicas = nil
-	if applied != nil && applied.Spec != nil && applied.Spec.Replicas != nil {
-		d.Spec.Replicas = new(max(*applied.Spec.Replicas, *least))
+	if applied != nil {
+		d.Spec.Replicas = new(max(*applied, *least))
 	}
 }
 
