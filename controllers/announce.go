@@ -12,8 +12,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	config "github.com/securedmcp/operator/api/config/v1alpha1"
-	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
@@ -27,11 +25,11 @@ import (
 // A pod that cannot be told keeps no other from it, and is not held against the
 // server: the kubelet looks by itself in the end, and what the pod says decides.
 func (r *Reconciler) announceConfig(ctx context.Context, s *scope) error {
-	cm, err := r.servedConfigMap(ctx, s.server)
-	if err != nil || cm == nil {
+	given, version, err := r.given(ctx, s.server)
+	if err != nil || given == nil {
 		return err
 	}
-	news := announcement(cm)
+	news := announcement(given.Revision, version)
 	for i := range s.pods {
 		p := &s.pods[i]
 		if !hasKubelet(p) || p.Annotations[desired.AnnotationConfigRevision] == news {
@@ -50,9 +48,7 @@ func (r *Reconciler) announceConfig(ctx context.Context, s *scope) error {
 // announcement is the revision and, behind it, the version of the ConfigMap: who
 // edits it by hand and has it healed gives the pods another one in between, which
 // some may have read.
-func announcement(cm *corev1.ConfigMap) string {
-	return config.Revision([]byte(cm.Data[desired.ConfigKey])) + "-" + cm.ResourceVersion
-}
+func announcement(revision, version string) string { return revision + "-" + version }
 
 // revisionOf is the revision of an announcement.
 func revisionOf(announcement string) string {
@@ -78,19 +74,6 @@ func (r *Reconciler) annotate(ctx context.Context, p *corev1.Pod, news string) e
 		return err
 	}
 	return r.client.Patch(ctx, p.DeepCopy(), client.RawPatch(types.MergePatchType, patch))
-}
-
-// servedConfigMap returns the server's ConfigMap, or nil if there is none of ours
-// with a configuration.
-func (r *Reconciler) servedConfigMap(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*corev1.ConfigMap, error) {
-	cm := new(corev1.ConfigMap)
-	if err := r.own(ctx, server, cm); err != nil || cm.UID == "" {
-		return nil, err
-	}
-	if _, ok := cm.Data[desired.ConfigKey]; !ok {
-		return nil, nil
-	}
-	return cm, nil
 }
 
 // tellingError is why pods could not be told: reason to try again, and no more.

@@ -113,7 +113,7 @@ func trimContent(o client.Object) {
 	case *corev1.ServiceAccount:
 		o.Secrets, o.ImagePullSecrets = nil, nil
 	case *corev1.ConfigMap:
-		o.BinaryData = nil
+		trimConfigMap(o)
 	case *corev1.Service:
 		o.Spec, o.Status = corev1.ServiceSpec{}, corev1.ServiceStatus{}
 	case *networkingv1.NetworkPolicy:

@@ -5,12 +5,14 @@ import (
 	"os"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/internal/desired"
 	"github.com/securedmcp/operator/test/kubetest"
@@ -70,7 +72,7 @@ func TestTheCacheKeepsLittleOfAChild(t *testing.T) {
 	}
 	for _, c := range childrenAsTheyAre(t, r, server) {
 		const most = 900 // bytes as JSON, of which the digest and the owner are half
-		if kept := size(t, c); c.kind != kindConfigMap && c.kind != kindIngress && kept > most {
+		if kept := size(t, c); c.kind != kindIngress && kept > most {
 			t.Errorf("%s takes %d bytes, want %d at most", c.kind, kept, most)
 		}
 	}
@@ -151,5 +153,34 @@ func TestTheCacheKeepsOfAPodWhatItWasTold(t *testing.T) {
 	}
 	if len(p.Annotations) != 1 || p.Annotations[desired.AnnotationConfigRevision] != "r" || p.Spec.NodeName != "node" || p.Spec.ServiceAccountName != "" {
 		t.Errorf("%+v of %+v is left, want the node and the revision", p.Spec, p.ObjectMeta)
+	}
+}
+
+func TestTheCacheKnowsWhatPodsAreGiven(t *testing.T) {
+	for name, test := range map[string]struct {
+		data map[string]string
+		want map[string]string
+	}{
+		"a configuration": {
+			map[string]string{desired.ConfigKey: `{"resource": "https://a.example.com", "tools": [{}, {}]}`, "note": "x"},
+			map[string]string{servedKey: `{"revision":"` + config.Revision([]byte(`{"resource": "https://a.example.com", "tools": [{}, {}]}`)) + `","resource":"https://a.example.com","tools":2}`},
+		},
+		"something that somebody has written in its place": {
+			map[string]string{desired.ConfigKey: "{"},
+			map[string]string{servedKey: `{"revision":"` + config.Revision([]byte("{")) + `","broken":true}`},
+		},
+		"none": {map[string]string{"note": "x"}, map[string]string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cm := &corev1.ConfigMap{Data: test.data}
+			for range 2 { // what was cached may come by again
+				if _, err := trimChild(cm); err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(test.want, cm.Data); diff != "" {
+					t.Errorf("the cache has (-want +got)\n%s", diff)
+				}
+			}
+		})
 	}
 }

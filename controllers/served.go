@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -14,29 +15,84 @@ import (
 	"github.com/securedmcp/operator/controllers/render"
 )
 
+// served is what pods are given, in short: all that a pass needs to know of a
+// configuration.
+type served struct {
+	Revision string `json:"revision"`
+	// Broken is one that was edited by hand and is not healed yet: nothing more can
+	// be said of it.
+	Broken   bool   `json:"broken,omitempty"`
+	Resource string `json:"resource,omitempty"`
+	Tools    int32  `json:"tools,omitempty"`
+}
+
+// servedKey is the key of a served in the ConfigMaps that the cache holds, in place
+// of the configuration. The API server lets no key have a space.
+const servedKey = "in short"
+
+// trimConfigMap leaves a served of a configuration, and what is one already.
+func trimConfigMap(cm *corev1.ConfigMap) {
+	kept := map[string]string{}
+	if raw, ok := cm.Data[desired.ConfigKey]; ok {
+		kept[servedKey] = servedOf([]byte(raw)).encode()
+	} else if short, ok := cm.Data[servedKey]; ok {
+		kept[servedKey] = short
+	}
+	cm.Data, cm.BinaryData = kept, nil
+}
+
+func servedOf(raw []byte) served {
+	var c config.RuntimeConfig
+	if err := json.Unmarshal(raw, &c); err != nil {
+		return served{Revision: config.Revision(raw), Broken: true}
+	}
+	return served{Revision: config.Revision(raw), Resource: c.Resource, Tools: int32(len(c.Tools))} //nolint:gosec // the API allows 256
+}
+
+func (s served) encode() string {
+	encoded, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // strings and a number
+	}
+	return string(encoded)
+}
+
 // observeServed reports what the pods are given, which after an edit that was
 // not accepted is not what the spec says.
 func (r *Reconciler) observeServed(ctx context.Context, s *scope) error {
-	cm, err := r.servedConfigMap(ctx, s.server)
+	given, _, err := r.given(ctx, s.server)
 	if err != nil {
 		return fmt.Errorf("reading the served configuration: %w", err)
 	}
 	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL, s.status.Tools = "", "", "", nil
-	if cm == nil {
+	if given == nil || given.Broken {
 		return nil
 	}
-	raw := []byte(cm.Data[desired.ConfigKey])
-	var served config.RuntimeConfig
-	if err := json.Unmarshal(raw, &served); err != nil {
-		return nil //nolint:nilerr // edited by hand and not healed yet: nothing can be said
-	}
-	metadata, err := render.ResourceMetadataURL(served.Resource)
+	metadata, err := render.ResourceMetadataURL(given.Resource)
 	if err != nil {
-		return nil //nolint:nilerr // as above
+		return nil //nolint:nilerr // edited by hand, as above
 	}
-	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL = config.Revision(raw), served.Resource, metadata
-	s.status.Tools = new(int32(len(served.Tools))) //nolint:gosec // the API allows 256
+	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL = given.Revision, given.Resource, metadata
+	s.status.Tools = new(given.Tools)
 	return nil
+}
+
+// given returns what the pods of server are given, and the version of the
+// ConfigMap that it is in; nil if there is none of ours with a configuration.
+func (r *Reconciler) given(ctx context.Context, server *v1alpha1.SecuredMCPServer) (given *served, version string, err error) {
+	cm := new(corev1.ConfigMap)
+	if err := r.own(ctx, server, cm); err != nil || cm.UID == "" {
+		return nil, "", err
+	}
+	short, ok := cm.Data[servedKey]
+	if !ok {
+		return nil, "", nil
+	}
+	given = new(served)
+	if err := json.Unmarshal([]byte(short), given); err != nil {
+		return nil, "", err
+	}
+	return given, cm.ResourceVersion, nil
 }
 
 // own reads the object with the server's name if the server controls it, and
