@@ -32,7 +32,7 @@ func runOperatorOn(w *world, cfg *rest.Config) {
 	w.t.Helper()
 	mgr := newManager(w.t, cfg)
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := controllers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		w.t.Fatal(err)
 	}
 	asker := controllers.NewAsker(mgr.GetClient(), w.network.client())

@@ -60,7 +60,7 @@ func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Pol
 	cfg.Wrap(faults.inject) // what goes wrong on the way is not counted
 	mgr := newManager(t, cfg, namespaces...)
 	ctx, cancel := context.WithCancel(context.Background())
-	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
+	if err := controllers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		t.Fatal(err)
 	}
 	apis := newAPIs(t, mgr)

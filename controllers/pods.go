@@ -13,12 +13,17 @@ import (
 	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
+// serverIndex finds pods by the name of their server.
+const serverIndex = "server"
+
 // findPods lists the server's pods once, by name, so that all phases of a pass
 // speak of the same ones. Those that have its labels and are not of its
 // Deployment are kept apart.
 func (r *Reconciler) findPods(ctx context.Context, s *scope) error {
 	var pods corev1.PodList
-	if err := r.client.List(ctx, &pods, client.InNamespace(s.server.Namespace), client.MatchingLabels(desired.Selector(s.server))); err != nil {
+	err := r.client.List(ctx, &pods, client.InNamespace(s.server.Namespace),
+		client.MatchingFields{serverIndex: s.server.Name}, client.MatchingLabels(desired.Selector(s.server)))
+	if err != nil {
 		return fmt.Errorf("listing pods: %w", err)
 	}
 	slices.SortFunc(pods.Items, func(a, b corev1.Pod) int { return cmp.Compare(a.Name, b.Name) })

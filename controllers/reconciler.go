@@ -52,7 +52,7 @@ type Reconciler struct {
 type Platform = desired.Platform
 
 // NewReconciler returns a Reconciler that reads through c, whose cache
-// CacheOptions describes and whose index IndexClaims added, and through live,
+// CacheOptions describes and whose indexes AddIndexes added, and through live,
 // which has no cache. What pods enforce it learns from asker, and of issuers from
 // prober, which are set up beside it; a nil prober asks none. Which optional kinds
 // there are it learns from apis.

@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,11 +20,15 @@ import (
 	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
-// IndexClaims adds the index that finds two servers that cannot both be had.
-func IndexClaims(ctx context.Context, indexer client.FieldIndexer) error {
-	return indexer.IndexField(ctx, &v1alpha1.SecuredMCPServer{}, claimIndex, func(o client.Object) []string {
+// AddIndexes adds the indexes that find two servers that cannot both be had, and
+// the pods of one among those of a thousand.
+func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
+	err := indexer.IndexField(ctx, &v1alpha1.SecuredMCPServer{}, claimIndex, func(o client.Object) []string {
 		return claims(o.(*v1alpha1.SecuredMCPServer))
 	})
+	return errors.Join(err, indexer.IndexField(ctx, &corev1.Pod{}, serverIndex, func(o client.Object) []string {
+		return []string{o.GetLabels()[desired.LabelInstance]}
+	}))
 }
 
 // rivals wakes the servers with the same claims when one comes, goes, or claims

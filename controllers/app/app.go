@@ -86,8 +86,8 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	if err != nil {
 		return nil, fmt.Errorf("creating the manager: %w", err)
 	}
-	if err := controllers.IndexClaims(ctx, mgr.GetFieldIndexer()); err != nil {
-		return nil, fmt.Errorf("indexing claims: %w", err)
+	if err := controllers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return nil, fmt.Errorf("adding indexes: %w", err)
 	}
 	asker := controllers.NewAsker(mgr.GetClient(), controllers.NewPodClient())
 	if err := asker.SetupWithManager(mgr, controllerOptions(o)); err != nil {
