@@ -71,7 +71,11 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	if err != nil {
 		return nil, err
 	}
-	mgr, err := ctrl.NewManager(pace(cfg), ctrl.Options{
+	cfg = pace(cfg)
+	if o.LeaderElect {
+		cfg = new(fence).around(cfg)
+	}
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         cacheOptions(o),
 		Client:                        controllers.ClientOptions(),
@@ -80,6 +84,9 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 		LeaderElection:                o.LeaderElect,
 		LeaderElectionID:              o.leaderElectionName(),
 		LeaderElectionNamespace:       o.LeaderElectionNamespace,
+		LeaseDuration:                 new(leaseDuration),
+		RenewDeadline:                 new(renewDeadline),
+		RetryPeriod:                   new(retryPeriod),
 		LeaderElectionReleaseOnCancel: true, // the process ends right after
 		GracefulShutdownTimeout:       new(shutdownTimeout),
 	})

@@ -62,13 +62,8 @@ func buildProgram(t *testing.T) string {
 // runProgram runs cmd/operator as the chart's ServiceAccount until the test ends.
 func runProgram(t *testing.T, program, account string, values ...string) {
 	t.Helper()
-	var d appsv1.Deployment
-	must(t, runtime.DefaultUnstructuredConverter.FromUnstructured(only(t, helm(t, slices.Concat(withoutCRD, values)...), "Deployment").Object, &d))
-	args := slices.Concat(d.Spec.Template.Spec.Containers[0].Args, []string{
-		"--kubeconfig=" + kubeconfigOf(t, account), "--leader-elect-namespace=" + namespace, "--health-probe-bind-address=0",
-	})
 	var log syncBuffer
-	operator := exec.Command(program, args...)
+	operator := exec.Command(program, programArgs(t, kubeconfigOf(t, account), values...)...)
 	operator.Stdout, operator.Stderr = &log, &log
 	must(t, operator.Start())
 	t.Cleanup(func() {
@@ -79,12 +74,29 @@ func runProgram(t *testing.T, program, account string, values ...string) {
 	})
 }
 
+// programArgs are those of the chart's Deployment, and what a process outside of a
+// pod needs.
+func programArgs(t *testing.T, kubeconfig string, values ...string) []string {
+	t.Helper()
+	var d appsv1.Deployment
+	must(t, runtime.DefaultUnstructuredConverter.FromUnstructured(only(t, helm(t, slices.Concat(withoutCRD, values)...), "Deployment").Object, &d))
+	return slices.Concat(d.Spec.Template.Spec.Containers[0].Args, []string{
+		"--kubeconfig=" + kubeconfig, "--leader-elect-namespace=" + namespace, "--health-probe-bind-address=0",
+	})
+}
+
 // kubeconfigOf writes a kubeconfig that acts as a ServiceAccount of the chart.
 func kubeconfigOf(t *testing.T, account string) string {
 	t.Helper()
+	return kubeconfigAt(t, kubetest.Config(t).Host, account)
+}
+
+// kubeconfigAt writes one for an API server, or the way to it, at url.
+func kubeconfigAt(t *testing.T, url, account string) string {
+	t.Helper()
 	cfg := kubetest.Config(t)
 	kubeconfig := api.NewConfig()
-	kubeconfig.Clusters["test"] = &api.Cluster{Server: cfg.Host, CertificateAuthorityData: cfg.CAData}
+	kubeconfig.Clusters["test"] = &api.Cluster{Server: url, CertificateAuthorityData: cfg.CAData}
 	kubeconfig.AuthInfos["test"] = &api.AuthInfo{
 		ClientCertificateData: cfg.CertData, ClientKeyData: cfg.KeyData,
 		Impersonate:       "system:serviceaccount:" + namespace + ":" + account,
