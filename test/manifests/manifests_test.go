@@ -42,7 +42,7 @@ func TestChartRendersToTheseManifests(t *testing.T) {
 	values := map[string][]string{
 		"defaults": withoutCRD,
 		"everything": append(slices.Clone(withoutCRD),
-			"--set", "metrics.enabled=true,metrics.port=9443,replicas=3,image.tag=1.2.3,image.digest=sha256:"+strings.Repeat("0a", 32)+",image.pullPolicy=Always,log.level=DEBUG,log.format=text",
+			"--set", "metrics.enabled=true,metrics.port=9443,metrics.serviceMonitor.enabled=true,metrics.serviceMonitor.labels.release=prometheus,metrics.serviceMonitor.scrapeSeconds=15,replicas=3,image.tag=1.2.3,image.digest=sha256:"+strings.Repeat("0a", 32)+",image.pullPolicy=Always,log.level=DEBUG,log.format=text",
 			"--set", "imagePullSecrets[0].name=pull,priorityClassName=system-cluster-critical,maxConcurrentReconciles=8",
 			"--set", "resources.limits.memory=1Gi,nodeSelector.disk=ssd,tolerations[0].operator=Exists,podLabels.team=platform,podAnnotations.note=x",
 			"--set", "serviceAccount.name=own,serviceAccount.annotations.role=y,affinity.nodeAffinity.x=y,topologySpreadConstraints[0].maxSkew=2"),
@@ -82,6 +82,7 @@ func TestChartRefusesNonsense(t *testing.T) {
 		"an image with its tag":             {"image.repository=ghcr.io/x:1", "/image/repository"},
 		"a digest that is cut short":        {"image.digest=sha256:0a", "/image/digest"},
 		"metrics on the port of the probes": {"metrics.port=8081", "/metrics/port"},
+		"a monitor of nothing":              {"metrics.serviceMonitor.enabled=true", "there is nothing to scrape"},
 		"no memory limit":                   {"resources.limits.memory=null", "/resources/limits"},
 		"a memory limit in bytes":           {"resources.limits.memory=1000000000", "/resources/limits/memory"},
 		"an annotation without a slash":     {`allowedIngressAnnotations={nginx*}`, "/allowedIngressAnnotations/0"},
@@ -125,7 +126,8 @@ func TestOperatorMayReadNoSecretsAndNothingIsWildcarded(t *testing.T) {
 func TestManifestsAreWhatAnAPIServerTakes(t *testing.T) {
 	c := newClient(t)
 	createNamespace(t, c, namespace)
-	everything := []string{"--set", "metrics.enabled=true"}
+	kubetest.InstallCRDs(t, kubetest.Config(t), "prometheus-operator")
+	everything := []string{"--set", "metrics.enabled=true,metrics.serviceMonitor.enabled=true"}
 	manifests := map[string][]byte{
 		"the chart":               helm(t, everything...),
 		"config/default":          kustomize(t, "config/default"),

@@ -52,6 +52,9 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if and (gt (int .Values.replicas) 1) (not .Values.leaderElection.enabled) -}}
 {{- fail (printf "replicas is %d and leaderElection.enabled is false: several operators would act at once; want leaderElection.enabled, or replicas of at most 1" (int .Values.replicas)) -}}
 {{- end -}}
+{{- if and .Values.metrics.serviceMonitor.enabled (not .Values.metrics.enabled) -}}
+{{- fail "metrics.serviceMonitor.enabled is true and metrics.enabled is false: there is nothing to scrape; want both, or neither" -}}
+{{- end -}}
 {{- range $key, $value := .Values.podLabels -}}
 {{- if has $key (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component") -}}
 {{- fail (printf "podLabels has %s, which the Deployment selects its pods by; want other labels" $key) -}}
