@@ -58,7 +58,10 @@ func Run(ctx context.Context, cfg *rest.Config, o Options) error {
 	}
 	ctrl.SetLogger(logr.FromSlogHandler(o.Logger.Handler()))
 	klog.SetSlogLogger(o.Logger)
-	mgr, err := newManager(ctx, cfg, o)
+	// Passes that are under way when ctx ends have events, too.
+	recording, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	mgr, err := newManager(ctx, recording, cfg, o)
 	if err != nil {
 		return err
 	}
@@ -66,7 +69,7 @@ func Run(ctx context.Context, cfg *rest.Config, o Options) error {
 	return mgr.Start(ctx)
 }
 
-func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager, error) {
+func newManager(ctx, recording context.Context, cfg *rest.Config, o Options) (ctrl.Manager, error) {
 	scheme, err := newScheme()
 	if err != nil {
 		return nil, err
@@ -108,7 +111,11 @@ func newManager(ctx context.Context, cfg *rest.Config, o Options) (ctrl.Manager,
 	if err != nil {
 		return nil, fmt.Errorf("setting up the optional APIs: %w", err)
 	}
-	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, prober, apis, mgr.GetEventRecorder(controllers.FieldOwner), platform(o), o.Policy)
+	recorder, err := newRecorder(recording, mgr)
+	if err != nil {
+		return nil, fmt.Errorf("setting up events: %w", err)
+	}
+	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, prober, apis, recorder, platform(o), o.Policy)
 	if err := reconciler.SetupWithManager(mgr, controllerOptions(o)); err != nil {
 		return nil, fmt.Errorf("setting up the controller: %w", err)
 	}
