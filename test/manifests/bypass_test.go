@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/clientcmd"
@@ -31,6 +32,11 @@ func TestAHostThatIsBoundedCannotBeTakenByAnnotation(t *testing.T) {
 	s.Spec.Exposure.Ingress.Annotations = map[string]string{"nginx.ingress.kubernetes.io/server-alias": "payments.example.com"}
 	must(t, admin.Create(t.Context(), s))
 	wait(t, "it is refused", func() bool { return ready(t, admin, s) == "False AnnotationNotAllowed" })
+	wait(t, "an event tells of it", func() bool {
+		var events eventsv1.EventList
+		must(t, admin.List(t.Context(), &events, client.InNamespace("bounded"), client.MatchingFields{"reason": "AnnotationNotAllowed"}))
+		return len(events.Items) == 1
+	})
 	ingress := new(networkingv1.Ingress)
 	if err := admin.Get(t.Context(), client.ObjectKeyFromObject(s), ingress); client.IgnoreNotFound(err) != nil || err == nil {
 		t.Fatalf("an Ingress with %v: %v", ingress.Annotations, err)
