@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 // silence is the address of a listener that takes questions and never answers.
@@ -24,11 +26,19 @@ func TestPodsThatDoNotAnswerKeepNobodyWaiting(t *testing.T) {
 	stuck, s := w.server("stuck"), w.server("a")
 	w.create(stuck)
 	w.becomes(stuck, "Accepted", "True Accepted")
-	nobody := silence(t)
-	for i := range questionsAtOnce + 8 {
-		w.pod(stuck, fmt.Sprint(i), readyPod(w.network.join(nobody)))
+	// A pod is asked ever more rarely, so all are to be asked from about the same
+	// moment on.
+	nobody, pods := silence(t), make([]*corev1.Pod, questionsAtOnce+8)
+	for i := range pods {
+		pods[i] = w.podTemplate(stuck, fmt.Sprint(i))
+		w.create(pods[i])
 	}
-	w.eventually("as many questions as there may be", func() bool { return w.network.questions.Load() == questionsAtOnce })
+	for _, p := range pods {
+		ready := readyPod(w.network.join(nobody))
+		ready.Phase = corev1.PodRunning
+		w.updateStatus(p, func() { p.Status = ready })
+	}
+	w.eventually("as many questions as there may be", func() bool { return w.network.most.Load() == questionsAtOnce })
 
 	w.create(s)
 	w.becomes(s, "Accepted", "True Accepted")

@@ -10,6 +10,14 @@ import (
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
+// StopClock has the status wait, and passes fail, for as long as the test likes.
+func (r *Reconciler) StopClock() {
+	stopped := time.Now()
+	for _, p := range []*patience{&r.patience, &r.trouble} {
+		p.now = func() time.Time { return stopped }
+	}
+}
+
 // LosePatience has the next pass over server write what it knows, as if it had
 // waited for long.
 func (r *Reconciler) LosePatience(server client.ObjectKey) {
@@ -29,6 +37,14 @@ func (r *Reconciler) LoseHope(server client.ObjectKey) {
 
 // LookEvery has a look for optional APIs every period, from its start on.
 func (a *APIs) LookEvery(period time.Duration) { a.period = period }
+
+// Troubled tells whether there is a kind that the API server has, and that could not
+// be had when it was last looked for.
+func (a *APIs) Troubled() bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return len(a.problems) > 0
+}
 
 // AnswerNow puts what server wants to know of its issuer, as if it were time to.
 func (p *Prober) AnswerNow(ctx context.Context, server *v1alpha1.SecuredMCPServer) (reconcile.Result, error) {

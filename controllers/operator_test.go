@@ -67,6 +67,7 @@ func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Pol
 	asker, told := controllers.NewAsker(mgr.GetClient(), network.client()), new(recorder)
 	prober := controllers.NewProber(mgr.GetAPIReader(), issuerprobe.NewClient(network.dial))
 	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, prober, apis, told, platform, policy)
+	reconciler.StopClock()
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
 	stop := sync.OnceFunc(func() {
@@ -83,6 +84,7 @@ func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Pol
 	if err := errors.Join(apis.Start(ctx, queue), apis.WaitForSync(t.Context())); err != nil {
 		t.Fatal(err)
 	}
+	eventually(t, "what the API server has can be had", func() bool { return !apis.Troubled() })
 	return &operator{cached: mgr.GetClient(), reconciler: reconciler, asker: asker, prober: prober, apis: apis, writes: counted, faults: faults, events: told, stop: stop}
 }
 
@@ -210,14 +212,21 @@ func internalError(r *http.Request) *http.Response {
 }
 
 // recorder keeps events, which a real one writes in the background.
-type recorder struct{ told []string }
+type recorder struct {
+	sync.Mutex
+	told []string
+}
 
 func (r *recorder) Eventf(_, _ runtime.Object, kind, reason, _, _ string, _ ...any) {
+	r.Lock()
+	defer r.Unlock()
 	r.told = append(r.told, kind+" "+reason)
 }
 
 // take returns the events since the last call.
 func (r *recorder) take() []string {
+	r.Lock()
+	defer r.Unlock()
 	told := r.told
 	r.told = nil
 	return told

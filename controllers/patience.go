@@ -26,6 +26,7 @@ const (
 type patience struct {
 	mu    sync.Mutex
 	since map[client.ObjectKey]time.Time
+	now   func() time.Time // nil is time.Now
 }
 
 // left is how much of most remains, counted from the first call since the last
@@ -36,12 +37,16 @@ func (p *patience) left(server client.ObjectKey, most time.Duration) time.Durati
 	if p.since == nil {
 		p.since = map[client.ObjectKey]time.Time{}
 	}
+	now := time.Now
+	if p.now != nil {
+		now = p.now
+	}
 	since, ok := p.since[server]
 	if !ok {
-		since = time.Now()
+		since = now()
 		p.since[server] = since
 	}
-	return max(0, most-time.Since(since))
+	return max(0, most-now().Sub(since))
 }
 
 // end forgets the server: there is nothing to wait for.

@@ -12,7 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/yaml"
@@ -21,6 +20,9 @@ import (
 	"github.com/securedmcp/operator/controllers"
 	"github.com/securedmcp/operator/test/kubetest"
 )
+
+// waitLimit bounds every wait: it is for a machine that does much else.
+const waitLimit = 2 * time.Minute
 
 const runtimeImage = "ghcr.io/securedmcp/runtime:test"
 
@@ -111,14 +113,15 @@ func (w *world) updateStatus(o client.Object, change func()) {
 // write tries again when the operator, if it runs, was quicker.
 func (w *world) write(o client.Object, change func(), update func() error) {
 	w.t.Helper()
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+	w.eventually("writing "+o.GetName(), func() bool {
 		w.read(o)
 		change()
-		return update()
+		err := update()
+		if err != nil && !apierrors.IsConflict(err) {
+			w.t.Fatal(err)
+		}
+		return err == nil
 	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	w.seen(o)
 }
 
@@ -183,10 +186,15 @@ func version(t testing.TB, o client.Object) int {
 // eventually waits for what the test cannot cause directly.
 func (w *world) eventually(what string, holds func() bool) {
 	w.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	eventually(w.t, what, holds)
+}
+
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(waitLimit)
 	for !holds() {
 		if time.Now().After(deadline) {
-			w.t.Fatalf("in vain: %s", what)
+			t.Fatalf("in vain: %s", what)
 		}
 		time.Sleep(5 * time.Millisecond)
 	}

@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"testing"
@@ -12,8 +13,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
 
@@ -21,6 +22,9 @@ import (
 	"github.com/securedmcp/operator/controllers/app"
 	"github.com/securedmcp/operator/test/kubetest"
 )
+
+// waitLimit bounds every wait: it is for a machine that does much else.
+const waitLimit = 3 * time.Minute
 
 // site is an API server of the test's own, and a person.
 type site struct {
@@ -73,7 +77,7 @@ func (op *operator) end(t *testing.T) error {
 	select {
 	case err := <-op.ended:
 		return err
-	case <-time.After(time.Minute):
+	case <-time.After(waitLimit):
 		t.Fatal("the operator does not end")
 		return nil
 	}
@@ -104,14 +108,8 @@ func (s *site) create(o client.Object) {
 // title gives a server another title.
 func (s *site) title(server *v1alpha1.SecuredMCPServer, title string) {
 	s.t.Helper()
-	err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-		if err := s.Get(s.t.Context(), client.ObjectKeyFromObject(server), server); err != nil {
-			return err
-		}
-		server.Spec.Title = title
-		return s.Update(s.t.Context(), server)
-	})
-	if err != nil {
+	patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"spec": {"title": %q}}`, title))
+	if err := s.Patch(s.t.Context(), server, patch); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -133,7 +131,7 @@ func (s *site) served(server *v1alpha1.SecuredMCPServer, title string) {
 
 func (s *site) eventually(what string, holds func() bool) {
 	s.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(waitLimit); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.t.Fatalf("in vain: %s", what)
 		}

@@ -19,13 +19,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/discovery"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
-
-const crdsTimeout = 3 * time.Minute
 
 // InstallCRDs adds the CustomResourceDefinitions of optional APIs to the API
 // server until the test ends or the function that it returns is called. The sets
@@ -37,7 +36,7 @@ func InstallCRDs(t testing.TB, cfg *rest.Config, sets ...string) (remove func())
 	if err != nil {
 		t.Fatal(err)
 	}
-	installed, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{Paths: files, ErrorIfPathMissing: true, MaxTime: crdsTimeout})
+	installed, err := envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{Paths: files, ErrorIfPathMissing: true, MaxTime: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,10 +49,10 @@ func InstallCRDs(t testing.TB, cfg *rest.Config, sets ...string) (remove func())
 	return remove
 }
 
-// removeCRDs returns when they have gone, and their objects with them. The API
-// server sees to that itself, but waits for minutes after it could not list the
-// objects of a kind whose storage was not ready, as it is for one that nobody has
-// used yet.
+// removeCRDs returns when they and their objects have gone, and the API server no
+// longer says that it serves them. It sees to that itself, but waits for minutes
+// after it could not list the objects of a kind whose storage was not ready, as it
+// is for one that nobody has used yet.
 func removeCRDs(cfg *rest.Config, installed []*apiextensionsv1.CustomResourceDefinition) error {
 	if err := envtest.UninstallCRDs(cfg, envtest.CRDInstallOptions{CRDs: installed}); err != nil {
 		return err
@@ -70,10 +69,18 @@ func removeCRDs(cfg *rest.Config, installed []*apiextensionsv1.CustomResourceDef
 	if err != nil {
 		return err
 	}
+	served, err := discovery.NewDiscoveryClientForConfig(cfg)
+	if err != nil {
+		return err
+	}
 	for _, crd := range installed {
-		err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, crdsTimeout, true, func(ctx context.Context) (bool, error) {
-			if err := c.Get(ctx, client.ObjectKeyFromObject(crd), crd); err != nil {
-				return apierrors.IsNotFound(err), client.IgnoreNotFound(err)
+		err := wait.PollUntilContextTimeout(context.Background(), 20*time.Millisecond, limit, true, func(ctx context.Context) (bool, error) {
+			err := c.Get(ctx, client.ObjectKeyFromObject(crd), crd)
+			if apierrors.IsNotFound(err) {
+				return !isServed(served, crd), nil
+			}
+			if err != nil {
+				return false, err
 			}
 			return false, finishRemoval(ctx, c, objects, crd)
 		})
@@ -82,6 +89,16 @@ func removeCRDs(cfg *rest.Config, installed []*apiextensionsv1.CustomResourceDef
 		}
 	}
 	return nil
+}
+
+func isServed(d discovery.ServerResourcesInterface, crd *apiextensionsv1.CustomResourceDefinition) bool {
+	return slices.ContainsFunc(crd.Spec.Versions, func(v apiextensionsv1.CustomResourceDefinitionVersion) bool {
+		list, err := d.ServerResourcesForGroupVersion(crd.Spec.Group + "/" + v.Name)
+		if err != nil {
+			return !apierrors.IsNotFound(err)
+		}
+		return slices.ContainsFunc(list.APIResources, func(r metav1.APIResource) bool { return r.Name == crd.Spec.Names.Plural })
+	})
 }
 
 // finishRemoval deletes the objects of a kind that no more are created of, and

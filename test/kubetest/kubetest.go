@@ -4,33 +4,47 @@
 package kubetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
+
+	"github.com/securedmcp/operator/test/freeport"
 )
 
 // assetsEnv names the folder of the kube-apiserver and etcd binaries, as in
 // every project that uses envtest.
 const assetsEnv = "KUBEBUILDER_ASSETS"
 
+// limit bounds every wait for the API server: it is for a machine that does much
+// else.
+const limit = 3 * time.Minute
+
 var server struct {
 	sync.Mutex
-	env *envtest.Environment
-	err error
+	plane  *envtest.ControlPlane
+	config *rest.Config
+	err    error
 }
 
 // Main runs the tests of m and stops the API server if one of them started it.
 // It is all that a TestMain needs.
 func Main(m *testing.M) {
 	code := m.Run()
-	if server.env != nil {
-		if err := server.env.Stop(); err != nil {
+	if server.plane != nil {
+		if err := server.plane.Stop(); err != nil {
 			fmt.Fprintln(os.Stderr, "stopping the API server:", err)
 			code = max(code, 1)
 		}
@@ -48,31 +62,20 @@ func Config(t testing.TB) *rest.Config {
 	t.Helper()
 	server.Lock()
 	defer server.Unlock()
-	if server.env == nil && server.err == nil {
-		server.env, server.err = start()
+	if server.plane == nil && server.err == nil {
+		if server.plane, server.err = controlPlane(); server.err == nil {
+			server.config, server.err = start(server.plane)
+		}
 	}
 	if server.err != nil {
 		t.Fatal(server.err)
 	}
-	cfg := rest.CopyConfig(server.env.Config)
-	// The tests count requests, they do not pace them.
-	cfg.QPS = -1
-	return cfg
+	return rest.CopyConfig(server.config)
 }
 
-func start() (*envtest.Environment, error) {
-	env, err := environment()
-	if err != nil {
-		return nil, err
-	}
-	if _, err := env.Start(); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting the API server: %w", err), env.Stop())
-	}
-	return env, nil
-}
-
-// environment is an API server and etcd that have not started.
-func environment() (*envtest.Environment, error) {
+// controlPlane is an API server and etcd that have not started. Their ports stay
+// theirs when they start again.
+func controlPlane() (*envtest.ControlPlane, error) {
 	root, err := Root()
 	if err != nil {
 		return nil, err
@@ -81,14 +84,56 @@ func environment() (*envtest.Environment, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := &envtest.Environment{
-		BinaryAssetsDirectory: assets,
-		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
-		ErrorIfCRDPathMissing: true,
+	ports := make([]string, 2)
+	for i := range ports {
+		if ports[i], err = freeport.Pick(); err != nil {
+			return nil, err
+		}
 	}
+	api := &envtest.APIServer{Path: filepath.Join(assets, "kube-apiserver"), StartTimeout: limit, StopTimeout: limit}
+	api.SecureServing.Address, api.SecureServing.Port = "127.0.0.1", ports[0]
 	// The default has room for 254 Services.
-	env.ControlPlane.GetAPIServer().Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
-	return env, nil
+	api.Configure().Set("service-cluster-ip-range", "10.0.0.0/16")
+	return &envtest.ControlPlane{
+		APIServer: api,
+		Etcd: &envtest.Etcd{
+			Path: filepath.Join(assets, "etcd"), StartTimeout: limit, StopTimeout: limit,
+			URL: &url.URL{Scheme: "http", Host: net.JoinHostPort("127.0.0.1", ports[1])},
+		},
+	}, nil
+}
+
+// start returns when the API server has the namespace default and the project's
+// CustomResourceDefinitions.
+func start(plane *envtest.ControlPlane) (*rest.Config, error) {
+	if err := plane.Start(); err != nil {
+		return nil, fmt.Errorf("starting the API server: %w", err)
+	}
+	user, err := plane.AddUser(envtest.User{Name: "admin", Groups: []string{"system:masters"}}, &rest.Config{
+		QPS: -1, // the tests count requests, they do not pace them
+	})
+	if err != nil {
+		return nil, err
+	}
+	cfg := user.Config()
+	c, err := client.New(cfg, client.Options{})
+	if err != nil {
+		return nil, err
+	}
+	err = wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, limit, true, func(ctx context.Context) (bool, error) {
+		return c.Get(ctx, client.ObjectKey{Name: "default"}, new(corev1.Namespace)) == nil, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("waiting for the namespace default: %w", err)
+	}
+	root, err := Root()
+	if err != nil {
+		return nil, err
+	}
+	_, err = envtest.InstallCRDs(cfg, envtest.CRDInstallOptions{
+		Paths: []string{filepath.Join(root, "config", "crd", "bases")}, ErrorIfPathMissing: true, MaxTime: limit,
+	})
+	return cfg, err
 }
 
 // assetsDir returns the folder of the programs, if it has those of these names.

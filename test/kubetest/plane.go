@@ -4,67 +4,60 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
 
-// planeTimeout is for a machine that does much else.
-const planeTimeout = 2 * time.Minute
-
 // Plane is an API server and an etcd of a test's own, for what would disturb
 // other tests: both stop and start, and the data goes back to an earlier state.
 // Address and certificates stay what they are.
 type Plane struct {
-	t    testing.TB
-	env  *envtest.Environment
-	data string
+	t      testing.TB
+	plane  *envtest.ControlPlane
+	config *rest.Config
+	data   string
 }
 
 // StartPlane starts a Plane, which ends with the test.
 func StartPlane(t testing.TB) *Plane {
 	t.Helper()
-	env, err := environment()
+	plane, err := controlPlane()
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	p := &Plane{t: t, env: env, data: filepath.Join(dir, "data")}
+	p := &Plane{t: t, plane: plane, data: filepath.Join(dir, "data")}
 	certificates := filepath.Join(dir, "certificates")
 	for _, d := range []string{p.data, certificates} {
 		p.must(os.Mkdir(d, 0o700))
 	}
-	env.ControlPlaneStartTimeout, env.ControlPlaneStopTimeout = planeTimeout, planeTimeout
-	env.ControlPlane.Etcd = &envtest.Etcd{DataDir: p.data}
-	env.ControlPlane.GetAPIServer().CertDir = certificates
+	plane.Etcd.DataDir, plane.APIServer.CertDir = p.data, certificates
 	t.Cleanup(func() {
-		if err := env.Stop(); err != nil {
+		if err := plane.Stop(); err != nil {
 			t.Errorf("stopping the API server: %v", err)
 		}
 	})
-	_, err = env.Start()
+	p.config, err = start(plane)
 	p.must(err)
 	return p
 }
 
 // Config returns a new connection.
 func (p *Plane) Config() *rest.Config {
-	cfg := rest.CopyConfig(p.env.Config)
-	cfg.QPS = -1
-	return cfg
+	return rest.CopyConfig(p.config)
 }
 
 // StopAPIServer has nobody answer until StartAPIServer.
 func (p *Plane) StopAPIServer() {
 	p.t.Helper()
-	p.must(p.env.ControlPlane.APIServer.Stop())
+	p.must(p.plane.APIServer.Stop())
 }
 
 // StartAPIServer starts the API server anew, with empty caches.
 func (p *Plane) StartAPIServer() {
 	p.t.Helper()
-	p.must(p.env.ControlPlane.APIServer.Start())
+	p.must(p.plane.APIServer.Start())
 }
 
 // Snapshot returns a copy of the data as it is. The API server is down meanwhile.
@@ -88,9 +81,9 @@ func (p *Plane) Restore(snapshot string) {
 func (p *Plane) offline(do func()) {
 	p.t.Helper()
 	p.StopAPIServer()
-	p.must(p.env.ControlPlane.Etcd.Stop())
+	p.must(p.plane.Etcd.Stop())
 	do()
-	p.must(p.env.ControlPlane.Etcd.Start())
+	p.must(p.plane.Etcd.Start())
 	p.StartAPIServer()
 }
 
