@@ -22,7 +22,7 @@ up() {
 	# A copy: a running cluster must not depend on this clone.
 	install -m 755 "$root/bin/cert-manager" "$program"
 	in_cluster &
-	wait_for 60 healthy || { tail -n 25 "$log" >&2 && fail "cert-manager does not answer; its log is $log"; }
+	wait_for 120 healthy || { tail -n 25 "$log" >&2 && fail "cert-manager does not answer; its log is $log"; }
 	say "cert-manager is up; its log is $log"
 }
 
@@ -31,7 +31,7 @@ install_definitions() {
 	local folder
 	folder=$(go -C "$dir" list -m -f '{{.Dir}}' github.com/cert-manager/cert-manager)/deploy/crds
 	kubectl apply --server-side --filename "$folder" >/dev/null
-	kubectl wait --for=condition=Established --timeout=30s "${definitions[@]}" >/dev/null
+	kubectl wait --for=condition=Established --timeout=120s "${definitions[@]}" >/dev/null
 	kubectl create namespace "$namespace" --dry-run=client --output=yaml | kubectl apply --server-side --filename=- >/dev/null
 }
 
@@ -50,8 +50,8 @@ healthy() { curl --silent --fail --max-time 2 --noproxy '*' --output /dev/null "
 
 down() {
 	node_pid >/dev/null || return 0
-	wait_for 20 end_processes || fail "cert-manager does not end"
-	kubectl --request-timeout=0 delete --ignore-not-found --timeout=60s "${definitions[@]}" "namespace/$namespace" >/dev/null
+	wait_for 60 end_processes || fail "cert-manager does not end"
+	kubectl --request-timeout=0 delete --ignore-not-found --timeout=180s "${definitions[@]}" "namespace/$namespace" >/dev/null
 	rm -f "$program"
 }
 

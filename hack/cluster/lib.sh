@@ -126,9 +126,9 @@ remove() {
 	local folder folders
 	folders=$(state_folders) # asked before the process that knows is gone
 	for folder in $folders; do check_state "$folder"; done
-	wait_for 20 kill_members || true # what lives on shows in leftovers
+	wait_for 60 kill_members || true # what lives on shows in leftovers
 	ip link delete "$link" 2>/dev/null || true # takes its routes along
-	wait_for 10 remove_cgroups || true
+	wait_for 60 remove_cgroups || true
 	for folder in $folders; do remove_folder "$folder"; done
 }
 

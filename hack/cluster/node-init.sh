@@ -60,7 +60,7 @@ shadow_sysctls() {
 network() {
 	hostname node1
 	ip link set lo up
-	within 30 ip link show eth0 # up.sh moves it in
+	within 120 ip link show eth0 # up.sh moves it in
 	ip addr add "$node_ip/30" dev eth0
 	ip link set eth0 up
 	ip route add default via "$gateway"
@@ -128,7 +128,7 @@ control_plane() {
 }
 
 node() {
-	within 30 ctr version
+	within 120 ctr version
 	ctr --namespace k8s.io images import /run/cluster/pause.tar
 	start kubelet --config=$conf/kubelet.yaml --kubeconfig=$pki/kubelet.kubeconfig --hostname-override=node1 --node-ip="$node_ip"
 	start kube-proxy --config=$conf/kube-proxy.yaml
@@ -136,7 +136,7 @@ node() {
 
 # DNS and Ingress are processes of the node: no image to build, and they are there before the first pod.
 services() {
-	within 60 kubectl apply --server-side --filename=$conf/system.yaml
+	within 120 kubectl apply --server-side --filename=$conf/system.yaml
 	start coredns -conf $conf/Corefile
 	start ingress-nginx -kubeconfig $pki/ingress-nginx.kubeconfig -address "$node_ip" -health "$node_ip:10254"
 }

@@ -9,5 +9,5 @@ mark=$state/log/restart-kube-apiserver
 touch "$mark"
 in_node pkill -KILL --exact kube-apiserver
 restarted() { [ ! -e "$mark" ]; }
-wait_for 30 restarted || fail "nobody has started the API server again; is the cluster an older one?"
+wait_for 120 restarted || fail "nobody has started the API server again; is the cluster an older one?"
 wait_for 120 kubectl get --raw /readyz || fail "the API server is not ready; its log is $state/log/kube-apiserver.log"

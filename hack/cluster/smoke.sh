@@ -25,13 +25,13 @@ main() {
 	require_root
 	node_pid >/dev/null || fail "no cluster is running; start it with hack/cluster/up.sh"
 	load_image
-	delete_namespace --timeout=60s # of an earlier run
+	delete_namespace --timeout=180s # of an earlier run
 	kubectl apply --server-side --filename "$here/smoke/smoke.yaml" >/dev/null
-	check "two replicas become ready" kubectl --request-timeout=0 --namespace smoke rollout status deployment/smoke --timeout=60s
-	check "the Ingress gets the node's address" wait_for 10 has_address
-	check "without its Secret, TLS is served with the fallback certificate" wait_for 10 fallback_served
+	check "two replicas become ready" kubectl --request-timeout=0 --namespace smoke rollout status deployment/smoke --timeout=180s
+	check "the Ingress gets the node's address" wait_for 60 has_address
+	check "without its Secret, TLS is served with the fallback certificate" wait_for 60 fallback_served
 	make_secret
-	check "with its Secret, TLS verifies" wait_for 10 https --output /dev/null https://smoke.example.com/
+	check "with its Secret, TLS verifies" wait_for 60 https --output /dev/null https://smoke.example.com/
 	check "http is redirected to https" redirects
 	check "forwarded headers are the proxy's, not the client's" headers
 	check "an event stream is not held back" streams
@@ -83,7 +83,7 @@ headers() {
 }
 streams() {
 	local first
-	read -r first < <(https --no-buffer --max-time 0.8 https://smoke.example.com/stream 2>/dev/null || true)
+	read -r first < <(https --no-buffer --max-time 30 https://smoke.example.com/stream 2>/dev/null || true)
 	[ "$first" = "data: 0" ]
 }
 unknown_host() {

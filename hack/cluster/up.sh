@@ -139,7 +139,7 @@ start_node() {
 	say "starting the node"
 	make_cgroups
 	node_namespaces &
-	wait_for 10 node_pid || diagnose "the node's namespaces did not start"
+	wait_for 60 node_pid || diagnose "the node's namespaces did not start"
 	pid=$(node_pid)
 	ip link add "$link" type veth peer name eth0 netns "$pid" || diagnose "the node ended before it had a network"
 	ip addr add "$host_ip/30" dev "$link"
@@ -176,9 +176,9 @@ await() {
 		wait_for 120 answers_or_dead "$url" || diagnose "$name does not answer at $url" "$name"
 		! dead || diagnose "a component ended"
 	done < <(components)
-	wait_for 60 node_ready || diagnose "the node is not Ready" kubelet
-	wait_for 30 in_node getent hosts kubernetes.default.svc.cluster.local || diagnose "DNS does not answer" coredns
-	wait_for 30 serves_ingress || diagnose "the Ingress does not listen" ingress-nginx
+	wait_for 120 node_ready || diagnose "the node is not Ready" kubelet
+	wait_for 120 in_node getent hosts kubernetes.default.svc.cluster.local || diagnose "DNS does not answer" coredns
+	wait_for 120 serves_ingress || diagnose "the Ingress does not listen" ingress-nginx
 }
 
 # A dead component ends the waiting at once.

@@ -13,7 +13,6 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	"k8s.io/client-go/util/retry"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/hack/demo/measure"
@@ -86,18 +85,17 @@ func TestChildrenAreHealed(t *testing.T) {
 	for kind, k := range kinds(s) {
 		t.Run(kind+" that was edited by hand", func(t *testing.T) {
 			object := k.empty()
-			// Controllers of the cluster write to it too.
-			err := retry.RetryOnConflict(retry.DefaultBackoff, func() error {
-				if err := env.cluster.Get(t.Context(), s.key, object); err != nil {
-					return err
-				}
-				if !k.good(object) {
-					t.Fatal("it is not good before the edit")
-				}
-				k.edit(object)
-				return env.cluster.Update(t.Context(), object)
-			})
-			if err != nil {
+			if err := env.cluster.Get(t.Context(), s.key, object); err != nil {
+				t.Fatal(err)
+			}
+			if !k.good(object) {
+				t.Fatal("it is not good before the edit")
+			}
+			// Controllers of the cluster write to it too, so no update, which might be of
+			// something older.
+			before := object.DeepCopyObject().(ctrlclient.Object)
+			k.edit(object)
+			if err := env.cluster.Patch(t.Context(), object, ctrlclient.MergeFrom(before)); err != nil {
 				t.Fatal(err)
 			}
 			s.at(t).waitChild(kind, k.empty, k.good)

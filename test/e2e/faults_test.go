@@ -103,8 +103,7 @@ func TestNoChildIsWhatKeepsStrangersOut(t *testing.T) {
 		s.waitChild(kind, all[kind].empty, func(o ctrlclient.Object) bool { return o.GetUID() != before && all[kind].good(o) })
 	}
 	s.start()
-	enough := unknown.total() + 20
-	s.wait("some more answers", func(context.Context) (bool, string, error) { return unknown.total() > enough, "", nil })
+	s.waitMore(unknown)
 	counts := unknown.close()
 	for answer, n := range counts {
 		if len(answer) == 3 && !slices.Contains([]string{"401", "404", "502", "503", "504"}, answer) {
@@ -143,15 +142,8 @@ func TestAClientOfTheServiceThatKeepsItsConnectionsLosesNothing(t *testing.T) {
 	for _, uid := range before {
 		s.waitReplaced(uid)
 	}
-	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Workload.Replicas = new(int32(1)) })
-	s.wait("two pods to be gone", func(context.Context) (bool, string, error) {
-		n := len(s.podUIDs())
-		return n == 1, fmt.Sprintf("%d pods", n), nil
-	})
-	enough := known.total() + 20
-	s.wait("some more answers", func(context.Context) (bool, string, error) { return known.total() > enough, "", nil })
-	s.checkOnly("a client with a token", known.close(), http.StatusOK)
-	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+	s.scaleDown()
+	s.checkNothingLost(known, unknown)
 }
 
 // While no node takes a pod, a drain gets one pod of a server and no more.
@@ -183,8 +175,5 @@ func TestADrainOfTheLastNodeLeavesThePodsThatServe(t *testing.T) {
 	nodes(t.Context(), "uncordon")
 	s.evict(&pods[1])
 	s.waitReplaced(pods[1].UID)
-	enough := known.total() + 20
-	s.wait("some more answers", func(context.Context) (bool, string, error) { return known.total() > enough, "", nil })
-	s.checkOnly("a client with a token", known.close(), http.StatusOK)
-	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+	s.checkNothingLost(known, unknown)
 }

@@ -27,7 +27,7 @@ const (
 	sharedNamespace = "e2e-shared" // the issuer's Ingress, and the billing API
 	// monitoringNamespace may read the metrics of servers.
 	monitoringNamespace = "e2e-monitoring"
-	setupLimit          = 2 * time.Minute
+	setupLimit          = 5 * time.Minute
 	othersLimit         = 10 * time.Minute
 )
 

@@ -25,6 +25,7 @@ func TestOnlyThoseGetInWhomThePolicyNames(t *testing.T) {
 	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) {
 		spec.Exposure.From = []v1alpha1.Peer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"client": "yes"}}}}
 	})
+	s.waitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
 	enforcer := enforceNetworkPolicies(t, s.namespace)
 
 	pod := s.pod()

@@ -8,7 +8,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -75,10 +74,7 @@ func TestASwitchFromIngressToGatewayLosesNoRequest(t *testing.T) {
 	s.waitCondition(v1alpha1.ConditionExposed, metav1.ConditionTrue, v1alpha1.ReasonExposed)
 	s.waitGone(&networkingv1.Ingress{ObjectMeta: objectMeta(s.namespace, serverName)})
 	s.waitCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonReady)
-	enough := known.total() + 20
-	s.wait("some more answers", func(context.Context) (bool, string, error) { return known.total() > enough, "", nil })
-	s.checkOnly("a client with a token", known.close(), http.StatusOK)
-	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+	s.checkNothingLost(known, unknown)
 
 	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Exposure = v1alpha1.Exposure{} })
 	s.waitCondition(v1alpha1.ConditionExposed, metav1.ConditionTrue, v1alpha1.ReasonClusterLocal)

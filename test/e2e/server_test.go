@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -30,8 +31,9 @@ import (
 )
 
 const (
-	// waitLimit bounds every wait for a condition.
-	waitLimit = 90 * time.Second
+	// waitLimit bounds every wait for a condition. An operator that was killed a few
+	// times is not started for minutes.
+	waitLimit = 4 * time.Minute
 
 	serverName  = "billing-tools"
 	lookupTool  = "lookup_invoice"
@@ -51,7 +53,7 @@ type server struct {
 	// manifest is what was applied last.
 	manifest *v1alpha1.SecuredMCPServer
 	// transport reaches the Ingress.
-	transport *http.Transport
+	transport http.RoundTripper
 }
 
 // newServer makes a namespace with all that the sample needs, and the sample
@@ -72,10 +74,44 @@ func newServer(t *testing.T) *server {
 // newTransport opens a connection for every request. The nginx of the local
 // cluster reloads when endpoints change, and its old workers keep the
 // connections that they have, with the endpoints of then.
-func newTransport() *http.Transport {
+func newTransport() http.RoundTripper {
 	transport := client.NewTransport(domain, env.ingress, env.authority.Pool())
 	transport.DisableKeepAlives = true
-	return transport
+	return untilSent{transport}
+}
+
+// untilSent sends again what could not be sent: a reload has nginx close a
+// connection that it has just taken, before the client could send anything. That
+// says nothing about the server behind it. Whatever may have been sent is not sent
+// again.
+type untilSent struct{ next http.RoundTripper }
+
+func (u untilSent) RoundTrip(req *http.Request) (*http.Response, error) {
+	const most = 10
+	for range most - 1 {
+		resp, err := u.next.RoundTrip(req)
+		if err == nil || !strings.Contains(err.Error(), "http2: client conn could not be established") {
+			return resp, err
+		}
+		if req, err = again(req); err != nil {
+			return nil, err
+		}
+	}
+	return u.next.RoundTrip(req)
+}
+
+// again is the request with its body from the start.
+func again(req *http.Request) (*http.Request, error) {
+	req = req.Clone(req.Context())
+	if req.Body == nil || req.Body == http.NoBody {
+		return req, nil
+	}
+	if req.GetBody == nil {
+		return nil, errors.New("a request whose body cannot be read twice was not sent")
+	}
+	var err error
+	req.Body, err = req.GetBody()
+	return req, err
 }
 
 // newNamespace makes a restricted namespace. It goes when the test ends; when

@@ -28,7 +28,7 @@ var (
 )
 
 // syncLimit bounds the wait for what the API server lists.
-const syncLimit = 10 * time.Second
+const syncLimit = time.Minute
 
 // gatewayAPI is what the cluster has of Gateway API, which is nothing at first: its kinds are watched once they are
 // installed, and no longer when they are removed.

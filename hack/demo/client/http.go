@@ -14,10 +14,10 @@ import (
 // would, and no other host at all. Names in certificates are checked against
 // the host that was asked for, and their issuer against roots alone.
 func NewTransport(domain, address string, roots *x509.CertPool) *http.Transport {
-	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	dialer := &net.Dialer{Timeout: 30 * time.Second}
 	return &http.Transport{
 		TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		TLSHandshakeTimeout: 5 * time.Second,
+		TLSHandshakeTimeout: 30 * time.Second,
 		ForceAttemptHTTP2:   true,
 		MaxIdleConnsPerHost: 16,
 		DialContext: func(ctx context.Context, network, target string) (net.Conn, error) {

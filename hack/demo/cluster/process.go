@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -93,14 +94,25 @@ func startOf(folder string) (time.Time, error) {
 	return boot.Add(time.Duration(ticks) * time.Second / clockTicks), err
 }
 
-// bootTime is now minus the uptime: the btime of /proc/stat has no fraction.
-func bootTime() (time.Time, error) {
-	raw, err := os.ReadFile("/proc/uptime")
-	now := time.Now()
-	if err != nil {
-		return time.Time{}, err
+// bootTime is now minus the uptime: the btime of /proc/stat has no fraction. Of
+// some readings it takes the one that was quickest, since a busy machine may leave
+// this program waiting between the two.
+func bootTime() (boot time.Time, err error) {
+	for quickest, i := time.Duration(math.MaxInt64), 0; i < 10; i++ {
+		before := time.Now()
+		raw, err := os.ReadFile("/proc/uptime")
+		now := time.Now()
+		if err != nil {
+			return time.Time{}, err
+		}
+		first, _, _ := strings.Cut(string(raw), " ")
+		uptime, err := strconv.ParseFloat(first, 64)
+		if err != nil {
+			return time.Time{}, err
+		}
+		if took := now.Sub(before); took < quickest {
+			quickest, boot = took, now.Add(-time.Duration(uptime*float64(time.Second)))
+		}
 	}
-	first, _, _ := strings.Cut(string(raw), " ")
-	uptime, err := strconv.ParseFloat(first, 64)
-	return now.Add(-time.Duration(uptime * float64(time.Second))), err
+	return boot, nil
 }

@@ -16,7 +16,7 @@ import (
 
 const (
 	// clusterLimit bounds what a cluster that works does in seconds.
-	clusterLimit = 90 * time.Second
+	clusterLimit = 3 * time.Minute
 	// othersLimit is more than another demo, or all end-to-end tests, take.
 	othersLimit = 10 * time.Minute
 )
