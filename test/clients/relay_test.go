@@ -114,14 +114,14 @@ func (r *relay) serve(t *testing.T, addresses ...string) {
 		if err != nil {
 			t.Errorf("reading a request: %v", err)
 		}
-		noted := &notingWriter{ResponseWriter: w}
-		proxy.ServeHTTP(noted, req)
-		e.Status = noted.status
-		if id := w.Header().Get("Mcp-Session-Id"); id != "" {
-			e.Session = id
-		}
-		e.Challenge = challenge(w.Header())
-		r.wire.add(e)
+		proxy.ServeHTTP(&notingWriter{ResponseWriter: w, note: func(status int) {
+			e.Status = status
+			if id := w.Header().Get("Mcp-Session-Id"); id != "" {
+				e.Session = id
+			}
+			e.Challenge = challenge(w.Header())
+			r.wire.add(e)
+		}}, req)
 	})
 	r.server.Start()
 }
@@ -164,11 +164,13 @@ func challenge(h http.Header) map[string]string {
 
 type notingWriter struct {
 	http.ResponseWriter
-	status int
+	note func(status int)
 }
 
 func (w *notingWriter) WriteHeader(status int) {
-	w.status = status
+	if status >= http.StatusOK {
+		w.note(status)
+	}
 	w.ResponseWriter.WriteHeader(status)
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds a whole client, sign-in included.
-const patience = 60 * time.Second
+const patience = 3 * time.Minute
 
 // world is what a client meets: an authorization server, the billing server, and
 // its API.

@@ -18,7 +18,7 @@ func TestClosingTheConnectionCancelsTheCall(t *testing.T) {
 		select {
 		case <-r.Context().Done():
 			close(cancelled)
-		case <-time.After(20 * time.Second):
+		case <-time.After(2 * runtimetest.WaitLimit):
 		}
 	})
 	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
@@ -35,7 +35,7 @@ func TestClosingTheConnectionCancelsTheCall(t *testing.T) {
 	leave()
 	select {
 	case <-cancelled:
-	case <-time.After(10 * time.Second):
+	case <-time.After(runtimetest.WaitLimit):
 		t.Error("the upstream still works for a caller that has left")
 	}
 }

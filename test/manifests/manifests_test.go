@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	"github.com/google/go-cmp/cmp"
@@ -28,6 +29,9 @@ const (
 	chart     = "charts/securedmcp-operator"
 	release   = "securedmcp-operator"
 	namespace = "securedmcp-system"
+
+	// waitLimit bounds every wait: it is for a machine that does much else.
+	waitLimit = 3 * time.Minute
 )
 
 func TestMain(m *testing.M) {

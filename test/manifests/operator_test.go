@@ -153,7 +153,7 @@ func startOperator(t *testing.T, account string, namespaces []string) *runningOp
 	o := &runningOperator{
 		probes: freeAddress(t), metricsAt: freeAddress(t), cancel: cancel, done: make(chan error, 1),
 		// The certificate is the operator's own; who it is does not matter here.
-		http: &http.Client{Timeout: 5 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}},
+		http: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}},
 	}
 	t.Cleanup(cancel)
 	cfg := kubetest.Config(t)
@@ -178,7 +178,7 @@ func (o *runningOperator) stop(t *testing.T) {
 	select {
 	case err := <-o.done:
 		must(t, err)
-	case <-time.After(30 * time.Second):
+	case <-time.After(waitLimit):
 		t.Fatal("the operator does not stop")
 	}
 }
@@ -291,7 +291,7 @@ func answerAsked(t *testing.T, c client.Client, s *v1alpha1.SecuredMCPServer) {
 	t.Helper()
 	listener, err := net.Listen("tcp", net.JoinHostPort(podIP, "9090"))
 	must(t, err)
-	server := &http.Server{ReadHeaderTimeout: time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var cm corev1.ConfigMap
 		if err := c.Get(r.Context(), client.ObjectKeyFromObject(s), &cm); err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -332,7 +332,7 @@ func must(t *testing.T, err error) {
 
 func wait(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(waitLimit)
 	for !holds() {
 		if time.Now().After(deadline) {
 			t.Fatalf("in vain: %s", what)

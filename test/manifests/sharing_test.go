@@ -39,8 +39,9 @@ func TestTwoReleasesShareACluster(t *testing.T) {
 	service.Name, service.Namespace = red.Name, red.Namespace
 	change(t, admin, red, func() { red.Labels = nil })
 	change(t, admin, red, func() { red.Spec.Title = "nobody's" })
-	must(t, admin.Delete(t.Context(), service))
 	starts(create("later-red", "red")) // its operator has seen what came before
+	must(t, admin.Delete(t.Context(), service))
+	starts(create("last-red", "red")) // and looks at nothing of before any more
 	must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(red), red))
 	if red.Status.ObservedGeneration == red.Generation {
 		t.Error("the server that nobody selects was looked at")

@@ -113,7 +113,7 @@ func startRuntime(ctx context.Context, group *errgroup.Group, resource, issuer s
 
 // waitReady polls, because readiness is told by nothing but an answer.
 func waitReady(ctx context.Context, admin string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for tick := time.NewTicker(20 * time.Millisecond); ; {
 		if ready(ctx, admin) {
