@@ -21,7 +21,6 @@ type Schema struct {
 	resolved *jsonschema.Resolved
 	root     *jsonschema.Schema
 	headers  []ParamHeader
-	flat     *flat // nil where it is not
 }
 
 // NewSchema compiles a JSON Schema 2020-12 whose root type is object. It never
@@ -56,7 +55,7 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Schema{resolved: resolved, root: root, headers: headers, flat: newFlat(exact, root.Required)}, nil
+	return &Schema{resolved: resolved, root: root, headers: headers}, nil
 }
 
 // Properties returns the names of the root properties, sorted.
@@ -84,21 +83,14 @@ func (s *Schema) Arguments(raw json.RawMessage) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.flat.admits(args) {
-		return args, nil
+	instance, err := plain(args)
+	if err != nil {
+		return nil, err
 	}
-	if err := s.validate(args); err != nil {
+	if err := s.resolved.Validate(instance); err != nil {
 		return nil, err
 	}
 	return args, nil
-}
-
-func (s *Schema) validate(args map[string]any) error {
-	instance, err := plain(args)
-	if err != nil {
-		return err
-	}
-	return s.resolved.Validate(instance)
 }
 
 func decodeArguments(raw json.RawMessage) (map[string]any, error) {
