@@ -126,7 +126,7 @@ func TestEveryLinkLeadsToAFile(t *testing.T) {
 }
 
 // flagsOfOthers are those of helm and kubectl.
-var flagsOfOthers = strings.Fields(`all all-namespaces clusterrole create-namespace for group install kubeconfig namespace resource server-side serviceaccount set timeout
+var flagsOfOthers = strings.Fields(`all all-namespaces clusterrole create-namespace for group install kubeconfig namespace resource server-side set timeout
 	take-ownership values verb version wait`)
 
 func TestEveryFlagOfTheGuidesIsOne(t *testing.T) {
