@@ -43,7 +43,7 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	children, err := r.findChildren(ctx, s.server, encoded)
+	children, err := r.findChildren(ctx, s, encoded)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,23 +109,38 @@ func TestALoginThatNobodyCanHaveIsRefusedInWordsThatHelp(t *testing.T) {
 }
 
 func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
-	strangers := map[string]client.Object{
-		"ServiceAccount": &corev1.ServiceAccount{},
-		"ConfigMap":      &corev1.ConfigMap{Data: map[string]string{"config.json": "theirs"}},
-		"Service":        &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1234}}}},
-		"Deployment":     strangersDeployment(),
+	// In the order in which they are applied: the stranger is met when it is the turn
+	// of its kind, and from then on nothing is applied.
+	strangers := []struct {
+		kind     string
+		object   client.Object
+		write    string
+		enforced string
+	}{
+		{"ServiceAccount", &corev1.ServiceAccount{}, "PATCH serviceaccounts/a", "False NotDeployed"},
+		{"ConfigMap", &corev1.ConfigMap{Data: map[string]string{"config.json": "theirs"}}, "PATCH configmaps/a", "False NotDeployed"},
+		{"Service", &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1234}}}}, "PATCH services/a", "Unknown NoReadyReplicas"},
+		{"NetworkPolicy", &networkingv1.NetworkPolicy{}, "PATCH networkpolicies/a", "Unknown NoReadyReplicas"},
+		{"Deployment", strangersDeployment(), "PATCH deployments/a", "Unknown NoReadyReplicas"},
 	}
-	for kind, o := range strangers {
+	for i, test := range strangers {
+		kind := test.kind
 		t.Run(kind, func(t *testing.T) {
 			w := newWorld(t)
 			s := w.server("a")
-			stranger := named(s, o)
+			stranger := named(s, test.object)
+			met, left := []string{"PATCH securedmcpservers/a/status", test.write}, slices.Clone(allChildren)
+			for _, before := range strangers[:i] {
+				met = append(met, before.write)
+				left = slices.DeleteFunc(left, func(write string) bool { return write == before.write })
+			}
 			w.create(stranger)
 			before := essence(stranger)
 			w.create(s)
 			result := w.settle(s)
-			w.wantWrites("PATCH securedmcpservers/a/status")
-			w.wantConditions(s, "False NameConflict", "False NotDeployed", "False IngressPending", "False NotDeployed", "False NameConflict")
+			slices.Sort(met)
+			w.wantWrites(met...)
+			w.wantConditions(s, "False NameConflict", "False NotDeployed", "False IngressPending", test.enforced, "False NameConflict")
 			want := kind + " a exists and was not made by this operator; it is left alone; delete it, or give this SecuredMCPServer another name"
 			if got := message(s, "Accepted"); got != want {
 				t.Errorf("message %q, want %q", got, want)
@@ -143,9 +159,34 @@ func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.settle(s)
-			w.wantWrites(allChildren...)
+			w.wantWrites(left...)
 			w.wantConditions(s, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
 		})
+	}
+}
+
+// Nothing is between the look for a stranger and the apply: they are one request.
+func TestObjectOfAnotherThatComesMeanwhileIsNotOverwritten(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	w.create(s)
+	stranger := named(s, &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1234}}}})
+	came := w.writes.before("PATCH services/a", func() {
+		if err := w.person.Create(t.Context(), stranger); err != nil {
+			t.Error(err)
+		}
+	})
+	before := essence(stranger)
+	w.settle(s)
+	if !came() {
+		t.Fatal("the Service was not applied")
+	}
+	if got := conditions(s)["Accepted"]; got != "False NameConflict" {
+		t.Errorf("Accepted %s: %s", got, message(s, "Accepted"))
+	}
+	w.read(stranger)
+	if stranger.Spec.Ports[0].Port != 1234 || len(stranger.OwnerReferences) > 0 || len(stranger.Labels) > 0 {
+		t.Errorf("the stranger's object was %v and is %v", before, stranger)
 	}
 }
 

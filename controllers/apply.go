@@ -44,6 +44,7 @@ func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 		case namespaceEnds(err):
 			return nil // and the server with it
 		case apierrors.IsConflict(err):
+			s.surprised = !c.exists()
 			return fmt.Errorf("applying %s: %w", c.kind, err)
 		case refused(err) && !another(err):
 			s.refused[c.kind] = err

@@ -38,6 +38,11 @@ const (
 // then, and what an old operator does to those the new one undoes.
 var fenced = map[string]bool{kindConfigMap: true}
 
+// noVersion is a resource version that no object has: etcd counts from 1, and what
+// is written first is 2. An apply that carries it makes a new object, or fails with
+// a conflict if there is one of the name, whoever it belongs to.
+const noVersion = "1"
+
 // child is one object of a server: as it is, and as it should be.
 type child struct {
 	kind string
@@ -84,22 +89,26 @@ func newChild[A applyConfiguration[A]](kind string, live client.Object, want A) 
 		wanted: want != none,
 		fields: func() any { return want },
 		// The UID makes the API server refuse to touch another object of this
-		// name, and to create one where we believe to change one.
+		// name, and to create one where we believe to change one; and noVersion to
+		// change one where we believe to create one.
 		configuration: func() runtime.ApplyConfiguration {
-			if uid := live.GetUID(); uid != "" {
-				want.WithUID(uid)
-				if fenced[kind] {
-					want.WithResourceVersion(live.GetResourceVersion())
-				}
+			uid := live.GetUID()
+			if uid == "" {
+				return want.WithResourceVersion(noVersion)
+			}
+			want.WithUID(uid)
+			if fenced[kind] {
+				want.WithResourceVersion(live.GetResourceVersion())
 			}
 			return want
 		},
 	}
 }
 
-// findChildren returns the children of server in the order in which they are
+// findChildren returns the children of the server in the order in which they are
 // applied, each with the live object if there is one.
-func (r *Reconciler) findChildren(ctx context.Context, server *v1alpha1.SecuredMCPServer, config []byte) ([]child, error) {
+func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) ([]child, error) {
+	server := s.server
 	deployment, wanted := &appsv1.Deployment{}, desired.Deployment(server, r.platform)
 	children := []child{
 		newChild(kindServiceAccount, &corev1.ServiceAccount{}, desired.ServiceAccount(server)),
@@ -114,9 +123,12 @@ func (r *Reconciler) findChildren(ctx context.Context, server *v1alpha1.SecuredM
 	}
 	children = append(children, r.optionalChildren(server)...)
 	for i := range children {
-		if err := r.find(ctx, client.ObjectKeyFromObject(server), &children[i]); err != nil {
+		if err := r.find(ctx, s, &children[i]); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", children[i].kind, err)
 		}
+	}
+	if !s.hidden {
+		r.wary.Delete(client.ObjectKeyFromObject(server))
 	}
 	return children, leaveReplicas(server, deployment, wanted)
 }
@@ -135,15 +147,18 @@ func leaveReplicas(server *v1alpha1.SecuredMCPServer, live *appsv1.Deployment, w
 	return nil
 }
 
-// find reads the live object. The cache holds only objects with our label, so
-// before we create one the API server is asked whether a stranger has the name.
-func (r *Reconciler) find(ctx context.Context, key client.ObjectKey, c *child) error {
+// find reads the live object. The cache holds only objects with our label. What it
+// does not have is taken to be absent, which is what the request says that makes it;
+// a wary pass asks the API server first.
+func (r *Reconciler) find(ctx context.Context, s *scope, c *child) error {
 	if c.missing != "" {
 		return nil
 	}
+	key := client.ObjectKeyFromObject(s.server)
 	err := r.client.Get(ctx, key, c.live)
-	if apierrors.IsNotFound(err) && c.wanted {
+	if apierrors.IsNotFound(err) && c.wanted && s.wary {
 		err = r.live.Get(ctx, key, c.live)
+		s.hidden = s.hidden || c.exists()
 	}
 	return client.IgnoreNotFound(err)
 }

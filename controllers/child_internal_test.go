@@ -34,6 +34,24 @@ func TestApplyNeverHitsAnotherObjectThanTheOneRead(t *testing.T) {
 		return c.Apply(t.Context(), stale.configuration(), client.FieldOwner(FieldOwner), client.ForceOwnership)
 	}
 
+	t.Run("when there was none and a stranger's has come", func(t *testing.T) {
+		stranger := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "b", Namespace: ns.Name}, Data: map[string]string{"config.json": "theirs"}}
+		if err := c.Create(t.Context(), stranger); err != nil {
+			t.Fatal(err)
+		}
+		b := server.DeepCopy()
+		b.Name = "b"
+		absent := newChild(kindConfigMap, &corev1.ConfigMap{}, desired.ConfigMap(b, []byte("ours")))
+		if err := c.Apply(t.Context(), absent.configuration(), client.FieldOwner(FieldOwner), client.ForceOwnership); !apierrors.IsConflict(err) {
+			t.Errorf("error %v, want a conflict", err)
+		}
+		if err := c.Get(t.Context(), client.ObjectKeyFromObject(stranger), stranger); err != nil {
+			t.Fatal(err)
+		}
+		if got := stranger.Data["config.json"]; got != "theirs" {
+			t.Errorf("the stranger's data is now %q", got)
+		}
+	})
 	t.Run("when there is none any more", func(t *testing.T) {
 		if err := apply(); !apierrors.IsConflict(err) {
 			t.Errorf("error %v, want a conflict", err)

@@ -108,6 +108,21 @@ var works = map[string]work{
 			}
 		},
 	},
+	"that finds a child without its label": {
+		change: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			svc := named(s, &corev1.Service{})
+			w.update(svc, func() { svc.Labels = nil })
+			w.forgets(svc.DeepCopy())
+		},
+		want: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			w.wantWhole(s)
+			svc := named(s, &corev1.Service{})
+			w.read(svc)
+			if len(svc.Labels) == 0 {
+				w.t.Error("the Service has no label")
+			}
+		},
+	},
 	"that withdraws a host that is no longer allowed": {
 		policy: func(w *world) controllers.Policy {
 			return controllers.Policy{AllowedHosts: map[string][]string{w.namespace: {"elsewhere.example.com"}}}

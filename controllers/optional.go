@@ -57,6 +57,8 @@ func (k optionalKind) child(server *v1alpha1.SecuredMCPServer) child {
 		configuration: func() runtime.ApplyConfiguration {
 			if uid := live.GetUID(); uid != "" {
 				want.SetUID(uid)
+			} else {
+				want.SetResourceVersion(noVersion)
 			}
 			return client.ApplyConfigurationFromUnstructured(want)
 		},

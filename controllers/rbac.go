@@ -12,7 +12,7 @@ package controllers
 // Owner references that block deletion: the admission plugin OwnerReferencesPermissionEnforcement, where it is on, asks for update. No request is made with it.
 // +kubebuilder:rbac:groups=securedmcp.dev,resources=securedmcpservers/finalizers,verbs=update
 //
-// Children of every server: list and watch see that they are as they should be; get looks, before one is made, whether a stranger has its name; create and patch are what a server-side apply needs.
+// Children of every server: list and watch see that they are as they should be; get sees, where one cannot be made because there is an object of its name, whose that is; create and patch are what a server-side apply needs.
 // +kubebuilder:rbac:groups="",resources=serviceaccounts;services,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch

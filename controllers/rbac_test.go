@@ -53,14 +53,22 @@ func TestRightsAreThoseThatAreUsed(t *testing.T) {
 	}
 }
 
-// liveThrough has a server come, be changed in every way that makes the operator
+// liveThrough has a server come where another's object has its name, be changed in
+// every way that makes the operator
 // write, and lose what it had.
 func liveThrough(w *world) {
 	w.t.Helper()
 	s := w.server("a")
 	opaque(s)
 	s.Spec.Workload.Replicas, s.Spec.Workload.Autoscaling = nil, &v1alpha1.Autoscaling{MaxReplicas: 4}
+	stranger := named(s, &corev1.ServiceAccount{})
+	w.create(stranger)
 	w.create(s)
+	w.becomes(s, "Accepted", "False NameConflict")
+	if err := w.person.Delete(w.t.Context(), stranger); err != nil {
+		w.t.Fatal(err)
+	}
+	w.update(s, func() { s.Annotations = map[string]string{"example.com/look": "again"} })
 	w.becomes(s, "Available", "False Progressing")
 	w.pod(s, "starts", corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
 		Name: "runtime", Image: runtimeImage, ImageID: "x",

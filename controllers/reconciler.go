@@ -30,7 +30,7 @@ const FieldOwner = "securedmcp-operator"
 // Reconciler makes one SecuredMCPServer true.
 type Reconciler struct {
 	client client.Client
-	// live reads past the cache, which holds only what the operator made.
+	// live reads past the cache, which holds only what has the operator's label.
 	live  client.Reader
 	asker *Asker
 	// prober is nil if issuers are not to be asked.
@@ -44,6 +44,8 @@ type Reconciler struct {
 	patience patience
 	// trouble is since when their passes fail.
 	trouble patience
+	// wary has the keys of servers whose children's names others have, or had.
+	wary sync.Map
 	// started is the time of the first pass.
 	started func() time.Time
 }
@@ -102,9 +104,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 		return reconcile.Result{}, r.endRoutes(ctx, server)
 	}
 	r.started()
-	s := newScope(server)
-	s.lasting = r.trouble.left(req.NamespacedName, troublePatience) == 0
-	if err := r.runPhases(ctx, s); err != nil {
+	s, err := r.decide(ctx, server)
+	if err != nil {
 		if apierrors.IsConflict(err) {
 			return reconcile.Result{}, err // somebody else was quicker, and the next pass sees it
 		}
@@ -119,10 +120,28 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	return s.result(s.tellingError(), r.report(ctx, s))
 }
 
+// decide runs the phases, and if an object turns up that has a child's name and that
+// the cache does not hold, a stranger's or one of ours that has lost its label, runs
+// them anew with an eye on all such objects. It stays wary of this server until
+// there are none.
+func (r *Reconciler) decide(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*scope, error) {
+	key := client.ObjectKeyFromObject(server)
+	s := newScope(server)
+	s.lasting = r.trouble.left(key, troublePatience) == 0
+	_, s.wary = r.wary.Load(key)
+	err := r.runPhases(ctx, s)
+	if !s.surprised || s.wary {
+		return s, err
+	}
+	r.wary.Store(key, nil)
+	return r.decide(ctx, server)
+}
+
 // forget drops what is remembered of a server that is gone.
 func (r *Reconciler) forget(server client.ObjectKey) {
 	r.patience.end(server)
 	r.trouble.end(server)
+	r.wary.Delete(server)
 	if r.prober != nil {
 		r.prober.issuers.forget(server)
 	}

@@ -53,6 +53,10 @@ type scope struct {
 	failures  []error
 	// lasting tells that passes have failed for long: people have to know.
 	lasting bool
+	// wary tells that what the cache does not hold is looked for at the API server,
+	// hidden that something was found there, and surprised that it should have been
+	// looked for.
+	wary, hidden, surprised bool
 	// brokenOff tells that the pass ended before its last phase.
 	brokenOff bool
 	// missing says by kind of a wanted child why the cluster cannot have it.

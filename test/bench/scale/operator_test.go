@@ -33,14 +33,14 @@ func buildOperator(b *testing.B) string {
 	return program
 }
 
-func startOperator(b *testing.B, program string) *process {
+func startOperator(b *testing.B, program, token string) *process {
 	b.Helper()
 	dir := b.TempDir()
 	log, err := os.Create(filepath.Join(dir, "log"))
 	must(b, err)
 	defer log.Close()
 	// As the chart sets them for the default memory limit.
-	cmd := exec.Command(program, "--kubeconfig", kubeconfig(b, dir), "--leader-elect=false", "--health-probe-bind-address=0")
+	cmd := exec.Command(program, "--kubeconfig", kubeconfig(b, dir, token), "--leader-elect=false", "--health-probe-bind-address=0")
 	cmd.Env = append(os.Environ(), "GOMEMLIMIT=241591860", "GOGC=35")
 	cmd.Stdout, cmd.Stderr = log, log
 	must(b, cmd.Start())
@@ -50,19 +50,19 @@ func startOperator(b *testing.B, program string) *process {
 	return p
 }
 
-func kubeconfig(b *testing.B, dir string) string {
+func kubeconfig(b *testing.B, dir, token string) string {
 	b.Helper()
 	cfg := kubetest.Config(b)
 	path := filepath.Join(dir, "kubeconfig")
-	must(b, clientcmd.WriteToFile(*configOf(cfg), path))
+	must(b, clientcmd.WriteToFile(*configOf(cfg, token), path))
 	return path
 }
 
-func configOf(cfg *rest.Config) *api.Config {
+func configOf(cfg *rest.Config, token string) *api.Config {
 	const name = "scale"
 	c := api.NewConfig()
 	c.Clusters[name] = &api.Cluster{Server: "https://" + strings.TrimPrefix(cfg.Host, "https://"), CertificateAuthorityData: cfg.CAData}
-	c.AuthInfos[name] = &api.AuthInfo{ClientCertificateData: cfg.CertData, ClientKeyData: cfg.KeyData}
+	c.AuthInfos[name] = &api.AuthInfo{Token: token}
 	c.Contexts[name] = &api.Context{Cluster: name, AuthInfo: name}
 	c.CurrentContext = name
 	return c

@@ -33,7 +33,8 @@ func BenchmarkScale(b *testing.B) {
 		b.Skip("once is enough: -benchtime 1x")
 	}
 	w, program := newWorld(b), buildOperator(b)
-	operator := startOperator(b, program)
+	token := operatorToken(b, w.client)
+	operator := startOperator(b, program, token)
 	w.figure("MB-idle", operator.memory(b))
 
 	idle := w.requests.cpu(b)
@@ -59,7 +60,7 @@ func BenchmarkScale(b *testing.B) {
 
 	operator.stop(b)
 	w.time("s-restart", func() {
-		operator = startOperator(b, program)
+		operator = startOperator(b, program, token)
 		w.await(w.ready)
 		operator.awaitIdle(b)
 	})
