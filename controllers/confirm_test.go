@@ -321,6 +321,47 @@ func TestStatusWaitsForThePodsAndIsWrittenOnce(t *testing.T) {
 	})
 }
 
+// Each replica and each condition for itself would be a write.
+func TestStatusTellsTogetherOfWhatMakesAServerReady(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	w.create(s)
+	w.settle(s)
+	w.runningPod(s, "1")
+	w.settlePass(s) // it is told of its configuration
+	w.ask(s)
+	w.writes.take()
+	if again := w.settlePass(s); again <= 0 || again > 3*time.Second {
+		t.Errorf("looks again after %s, want at most 3 s", again)
+	}
+	w.wantWrites()
+
+	t.Run("together", func(t *testing.T) {
+		w := w.in(t)
+		w.runningPod(s, "2")
+		w.makeAvailable(s)
+		w.makeExposed(s)
+		w.settle(s)
+		w.wantWrites("PATCH pods/a-2", "PATCH securedmcpservers/a/status")
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	})
+	t.Run("or when it has waited long enough", func(t *testing.T) {
+		w := newWorld(t)
+		s := w.server("a")
+		w.create(s)
+		w.settle(s)
+		w.runningPod(s, "1")
+		w.settlePass(s)
+		w.ask(s)
+		w.writes.take()
+		w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
+		w.settlePass(s)
+		w.wantWrites("PATCH securedmcpservers/a/status")
+		w.wantReplicas(s, 2, 1, 1)
+		checkLaws(t, s)
+	})
+}
+
 func TestStatusDoesNotWaitWhenThereIsOtherNews(t *testing.T) {
 	w := newWorld(t)
 	s, _, _ := w.withPods()

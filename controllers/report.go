@@ -29,6 +29,7 @@ func (r *Reconciler) report(ctx context.Context, s *scope) error {
 	if err != nil {
 		return fmt.Errorf("writing status: %w", err)
 	}
+	r.patience.end(client.ObjectKeyFromObject(s.server)) // what comes next may be worth waiting for again
 	r.record(s)
 	return nil
 }

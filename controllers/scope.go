@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -139,26 +140,43 @@ func (s *scope) soonest(d time.Duration) {
 func (s *scope) expect(condition string, most time.Duration) { s.expected[condition] = most }
 
 // worthWaiting is how long to wait, at most, before the status is written: what
-// is expected then comes with the same write, and Ready does not go away and come
-// back with every edit. It is 0 if nothing is expected, if there is other news, or
-// if there is no status yet.
+// is expected then comes with the same write, Ready does not go away and come back
+// with every edit, and what makes a server ready is told of together. It is 0 if
+// nothing is expected, if there is other news, or if there is no status yet.
 func (s *scope) worthWaiting() time.Duration {
 	if s.server.Status.Conditions == nil {
 		return 0
 	}
 	var most time.Duration
+	ready := true
 	for _, condition := range readyTypes {
 		c := meta.FindStatusCondition(s.status.Conditions, condition)
 		if c.Status == metav1.ConditionTrue {
 			continue
 		}
+		ready = false
 		patience, expected := s.expected[condition]
 		if !expected && !s.said(c) {
 			return 0
 		}
 		most = max(most, patience)
 	}
+	if !ready && s.improving() {
+		most = max(most, propagationPatience)
+	}
 	return most
+}
+
+// improving tells that the server has come closer to being ready since the status
+// was written: what is missing is likely to follow soon.
+func (s *scope) improving() bool {
+	if before, now := s.server.Status.Replicas, s.status.Replicas; now != nil && now.Ready > 0 && (before == nil || now.Ready > before.Ready) {
+		return true
+	}
+	later := []string{v1alpha1.ConditionAvailable, v1alpha1.ConditionExposed, v1alpha1.ConditionEnforced}
+	return slices.ContainsFunc(later, func(condition string) bool {
+		return meta.IsStatusConditionTrue(s.status.Conditions, condition) && !meta.IsStatusConditionTrue(s.server.Status.Conditions, condition)
+	})
 }
 
 // said tells whether the status has said c before, be it of an older spec.

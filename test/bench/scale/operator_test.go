@@ -41,7 +41,7 @@ func startOperator(b *testing.B, program, token string) *process {
 	defer log.Close()
 	// As the chart sets them for the default memory limit.
 	cmd := exec.Command(program, "--kubeconfig", kubeconfig(b, dir, token), "--leader-elect=false", "--health-probe-bind-address=0")
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT=241591860", "GOGC=35")
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT=241591860", "GOGC=50")
 	cmd.Stdout, cmd.Stderr = log, log
 	must(b, cmd.Start())
 	p := &process{cmd: cmd, log: log.Name()}
