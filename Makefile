@@ -104,15 +104,15 @@ verify-api: ## Check that the API is compatible with that of the last release (c
 ##@ A real Kubernetes on this machine
 
 .PHONY: demo
-demo: k8s images ## Show the main job from end to end on a real cluster, and leave it up
+demo: preflight k8s images ## Show the main job from end to end on a real cluster, and leave it up
 	@go run ./hack/demo
 
 .PHONY: e2e
-e2e: k8s images cert-manager ## Run the end-to-end tests on a cluster of their own (KEEP_CLUSTER=1 leaves it up)
+e2e: preflight k8s images cert-manager ## Run the end-to-end tests on a cluster of their own (KEEP_CLUSTER=1 leaves it up)
 	@hack/e2e.sh
 
 .PHONY: cluster-up
-cluster-up: k8s ## Start a cluster: control plane, node, DNS, Ingress
+cluster-up: preflight k8s ## Start a cluster: control plane, node, DNS, Ingress
 	@hack/cluster/up.sh
 
 .PHONY: cluster-down
@@ -120,8 +120,12 @@ cluster-down: ## Remove the cluster and every trace of it
 	@hack/cluster/down.sh
 
 .PHONY: verify-cluster
-verify-cluster: k8s ## Show that the cluster comes up after every kind of crash and leaves nothing behind (ends one that runs)
+verify-cluster: preflight k8s ## Show that the cluster comes up after every kind of crash and leaves nothing behind (ends one that runs)
 	@hack/cluster/abuse.sh
+
+.PHONY: preflight
+preflight: ## Check that a cluster can start on this machine, before minutes are spent on building one
+	@hack/cluster/preflight.sh
 
 .PHONY: k8s
 k8s: ## Build the Kubernetes components into bin/k8s (the first time takes minutes)

@@ -13,8 +13,8 @@ hack/verify-depguard.sh
 say "Go: the operator, the runtime and the command line"
 hack/progress.sh linting "$linter" run --allow-serial-runners ./...
 
-# The package that embeds Kubernetes is left out: the linters would analyze all of it for a screen of our own code.
-# For the same reason as the package that embeds Kubernetes, below: go vet is content with what the compiler knows of it.
+# Programs that embed Kubernetes or cert-manager are left out: the linters would analyze all of those for a screen of our
+# own code. go vet is content with what the compiler knows of them.
 say "Go: cert-manager for the local cluster"
 hack/progress.sh vetting go -C hack/certmanager vet ./...
 

@@ -85,6 +85,24 @@ func Port(rawURL string) int32 {
 	return int32(number)
 }
 
+// checkPorts refuses ports that there are not: net/url takes any number.
+func checkPorts(s *v1alpha1.SecuredMCPServer) config.FieldErrors {
+	var errs config.FieldErrors
+	for _, d := range append([]Destination{{Path: "spec.resource", URL: s.Spec.Resource}}, Destinations(s)...) {
+		u, err := url.Parse(d.URL)
+		if err != nil {
+			continue // which others say
+		}
+		switch {
+		case strings.HasSuffix(u.Host, ":"):
+			errs = append(errs, config.FieldError{Path: d.Path, Detail: d.URL + ": no port follows the colon; want one, or no colon"})
+		case u.Port() != "" && Port(d.URL) == 0:
+			errs = append(errs, config.FieldError{Path: d.Path, Detail: fmt.Sprintf("there is no port %s; want 1 to 65535", u.Port())})
+		}
+	}
+	return errs
+}
+
 // checkEgress refuses destinations that declared egress could not let through:
 // a NetworkPolicy knows no host names.
 func (c Cluster) checkEgress(s *v1alpha1.SecuredMCPServer) config.FieldErrors {

@@ -24,7 +24,7 @@ func RuntimeConfig(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, error) 
 func (c Cluster) RuntimeConfig(s *v1alpha1.SecuredMCPServer) (*config.RuntimeConfig, error) {
 	out, errs := translate(s)
 	if len(errs) == 0 {
-		errs = append(check(out), c.checkEgress(s)...)
+		errs = slices.Concat(check(out), checkPorts(s), c.checkEgress(s))
 	}
 	if len(errs) > 0 {
 		return nil, errs

@@ -218,6 +218,17 @@ func TestErrorsNameTheFieldOfTheManifest(t *testing.T) {
 			},
 			[]string{"spec.upstreams[0].http.url"},
 		},
+		"ports that do not exist": {
+			func(s *v1alpha1.SecuredMCPServer) {
+				s.Spec.Resource, s.Spec.Issuer = "https://mcp.example.com:99999/billing", "https://auth.example.com:0"
+				s.Spec.Upstreams[0].HTTP.URL = "http://billing-api.billing.svc:80800"
+			},
+			[]string{"spec.resource", "spec.issuer", "spec.upstreams[0].http.url"},
+		},
+		"a colon without a port": {
+			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Resource = "https://mcp.example.com:/billing" },
+			[]string{"spec.resource"},
+		},
 		"an upstream that is not declared": {
 			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Upstreams = nil },
 			[]string{"spec.tools[0].upstream", "spec.tools[1].upstream"},

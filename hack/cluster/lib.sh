@@ -27,6 +27,13 @@ fail() {
 
 require_root() { [ "$(id -u)" = 0 ] || fail "must run as root: it makes namespaces, cgroups and network links"; }
 
+# require_cgroups wants version 1, alone or beside version 2: the node knows no other way yet.
+require_cgroups() {
+	[ -n "$(awk '$3 == "cgroup"' /proc/self/mounts)" ] || fail "this machine has control groups of version 2 alone, with which the local cluster" \
+		"cannot start yet; systemd.unified_cgroup_hierarchy=0 on the kernel's command line has systemd bring version 1 back," \
+		"and with DEMO_KUBECONFIG=FILE make demo plays on a cluster that you have"
+}
+
 # hierarchies lists the mounted cgroup hierarchies: cgroup v1 has one for each controller.
 hierarchies() { awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/self/mounts; }
 

@@ -7,7 +7,7 @@ set -euo pipefail
 
 packages=(containerd containernetworking-plugins curl iproute2 iptables nftables nginx openssl runc)
 policy=/usr/sbin/policy-rc.d
-policy_mark="# written by SecuredMCP hack/cluster/up.sh"
+policy_mark="# written by SecuredMCP" # as hack/apt.sh marks its own
 
 main() {
 	local start=$SECONDS
@@ -150,7 +150,7 @@ start_node() {
 
 make_cgroups() {
 	local h
-	[ -n "$(awk '$3 == "cgroup"' /proc/self/mounts)" ] || fail "this machine has only cgroup version 2, which node-init.sh does not know yet"
+	require_cgroups
 	for h in $(hierarchies); do
 		mkdir -p "$h/$cgroup"
 		# A new cpuset is empty, and takes no process until it is not.

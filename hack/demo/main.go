@@ -18,8 +18,11 @@ func main() {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == "image":
 		do = story.BuildImage
-	case len(os.Args) > 1:
+	case len(os.Args) == 2 && os.Args[1] == "help":
 		fmt.Print(story.Usage)
+		return
+	case len(os.Args) > 1:
+		fmt.Fprint(os.Stderr, story.Usage)
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -20,12 +20,29 @@ func fieldErrors(errs field.ErrorList) config.FieldErrors {
 		if e.Field == "<nil>" && e.Type == field.ErrorTypeTypeInvalid {
 			continue // a second report of what has a field elsewhere in errs
 		}
+		if path, format, ok := beyondFormat(e); ok {
+			if !slices.ContainsFunc(errs, func(other *field.Error) bool { return other.Field == path }) {
+				out = append(out, config.FieldError{Path: path, Detail: "want " + format})
+			}
+			continue
+		}
 		if e.Type == field.ErrorTypeNotSupported && hasWrongType(errs, e.Field) {
 			continue // what is no string is none of the strings that are supported
 		}
 		out = append(out, rooted(e))
 	}
 	return out
+}
+
+// beyondFormat takes apart what is said of a number that its format cannot hold: it
+// names the field in its words alone.
+func beyondFormat(e *field.Error) (path, format string, ok bool) {
+	format, ok = strings.CutPrefix(e.Detail, "Checked value must be of type ")
+	if !ok {
+		return "", "", false
+	}
+	format, path, ok = strings.Cut(format, " in ")
+	return path, "an " + format, ok
 }
 
 func hasWrongType(errs field.ErrorList, path string) bool {
@@ -117,7 +134,7 @@ var typeNames = map[string]string{
 	"bool":    "a boolean",
 	"boolean": "a boolean",
 	dateTime:  "a date and a time, for example 2026-01-02T03:04:05Z",
-	"float64": "a number with a fraction",
+	"float64": "a number with a fraction or a very large one",
 	"int32":   "an integer",
 	"int64":   "an integer",
 	"integer": "an integer",
