@@ -1,6 +1,7 @@
 package scale
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,9 +40,11 @@ func startOperator(b *testing.B, program, token string) *process {
 	log, err := os.Create(filepath.Join(dir, "log"))
 	must(b, err)
 	defer log.Close()
-	// As the chart sets them for the default memory limit.
+	// As the chart sets them for the default memory limit, which is ample for 1,000
+	// servers; who has more raises it.
+	limit := 241591860 * max(1, *objects/1000)
 	cmd := exec.Command(program, "--kubeconfig", kubeconfig(b, dir, token), "--leader-elect=false", "--health-probe-bind-address=0")
-	cmd.Env = append(os.Environ(), "GOMEMLIMIT=241591860", "GOGC=50")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%d", limit), "GOGC=50")
 	cmd.Stdout, cmd.Stderr = log, log
 	must(b, cmd.Start())
 	p := &process{cmd: cmd, log: log.Name()}
