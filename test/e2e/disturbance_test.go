@@ -13,6 +13,7 @@ import (
 
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -226,8 +227,30 @@ func (s *server) waitReplaced(uid types.UID) {
 		if slices.ContainsFunc(all.Items, func(p corev1.Pod) bool { return p.UID == uid }) {
 			return false, "it is on its way out", nil
 		}
-		return env.cluster.RolledOut(ctx, s.key)
+		if done, why, err := env.cluster.RolledOut(ctx, s.key); !done || err != nil {
+			return false, why, err
+		}
+		return s.routed(ctx, len(s.podUIDs()))
 	})
+}
+
+// routed tells whether so many pods are in the endpoints of the server: the
+// Deployment counts a pod before routes know it, and without the other one there
+// would be nobody to send a request to.
+func (s *server) routed(ctx context.Context, pods int) (bool, string, error) {
+	var slicesOfServer discoveryv1.EndpointSliceList
+	if err := env.cluster.List(ctx, &slicesOfServer, ctrlclient.InNamespace(s.namespace), ctrlclient.MatchingLabels{discoveryv1.LabelServiceName: s.key.Name}); err != nil {
+		return false, "", err
+	}
+	ready := 0
+	for i := range slicesOfServer.Items {
+		for _, e := range slicesOfServer.Items[i].Endpoints {
+			if e.Conditions.Ready != nil && *e.Conditions.Ready {
+				ready++
+			}
+		}
+	}
+	return ready >= pods, fmt.Sprintf("%d of %d pods are in the endpoints", ready, pods), nil
 }
 
 // Not parallel: for some seconds no change is made on this cluster.
