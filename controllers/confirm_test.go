@@ -278,6 +278,27 @@ func (w *world) settlePass(s *v1alpha1.SecuredMCPServer) time.Duration {
 	return result.RequeueAfter
 }
 
+// impatientPass is settlePass after the status has waited for long.
+func (w *world) impatientPass(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
+	w.settlePass(s)
+}
+
+// startsWithOnePod creates a server, one of whose two pods is ready and has been
+// told of its configuration and asked.
+func (w *world) startsWithOnePod() *v1alpha1.SecuredMCPServer {
+	w.t.Helper()
+	s := w.server("a")
+	w.create(s)
+	w.settle(s)
+	w.runningPod(s, "1")
+	w.settlePass(s)
+	w.ask(s)
+	w.writes.take()
+	return s
+}
+
 func TestStatusWaitsForThePodsAndIsWrittenOnce(t *testing.T) {
 	w := newWorld(t)
 	s, one, _ := w.withPods()
@@ -313,8 +334,7 @@ func TestStatusWaitsForThePodsAndIsWrittenOnce(t *testing.T) {
 		w.settlePass(s)
 		w.ask(s)
 		w.writes.take()
-		w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
-		w.settlePass(s)
+		w.impatientPass(s)
 		w.wantWrites("PATCH securedmcpservers/a/status")
 		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Propagating", "False Propagating")
 		checkLaws(t, s)
@@ -324,13 +344,7 @@ func TestStatusWaitsForThePodsAndIsWrittenOnce(t *testing.T) {
 // Each replica and each condition for itself would be a write.
 func TestStatusTellsTogetherOfWhatMakesAServerReady(t *testing.T) {
 	w := newWorld(t)
-	s := w.server("a")
-	w.create(s)
-	w.settle(s)
-	w.runningPod(s, "1")
-	w.settlePass(s) // it is told of its configuration
-	w.ask(s)
-	w.writes.take()
+	s := w.startsWithOnePod()
 	if again := w.settlePass(s); again <= 0 || again > 3*time.Second {
 		t.Errorf("looks again after %s, want at most 3 s", again)
 	}
@@ -347,15 +361,8 @@ func TestStatusTellsTogetherOfWhatMakesAServerReady(t *testing.T) {
 	})
 	t.Run("or when it has waited long enough", func(t *testing.T) {
 		w := newWorld(t)
-		s := w.server("a")
-		w.create(s)
-		w.settle(s)
-		w.runningPod(s, "1")
-		w.settlePass(s)
-		w.ask(s)
-		w.writes.take()
-		w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
-		w.settlePass(s)
+		s := w.startsWithOnePod()
+		w.impatientPass(s)
 		w.wantWrites("PATCH securedmcpservers/a/status")
 		w.wantReplicas(s, 2, 1, 1)
 		checkLaws(t, s)
@@ -381,8 +388,7 @@ func TestAnswerOfAnEarlierTimeIsNotBelieved(t *testing.T) {
 		w.update(s, func() { s.Spec.Title = title })
 		w.settlePass(s)
 	}
-	w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
-	w.settlePass(s)
+	w.impatientPass(s)
 	if s.Status.Revision != first {
 		t.Fatalf("revision %s, want %s again", s.Status.Revision, first)
 	}
@@ -404,8 +410,7 @@ func TestRestartedOperatorWritesNothingUntilItHasAsked(t *testing.T) {
 
 	t.Run("and says so when it does not come to ask", func(t *testing.T) {
 		w := w.in(t)
-		w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
-		w.settlePass(s)
+		w.impatientPass(s)
 		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "Unknown NotAsked", "Unknown NotAsked")
 		w.wantMessage(s, "Enforced", "0 of 2 serving replicas enforce revision "+s.Status.Revision+": pod a-1 has not been asked yet; pod a-2 has not been asked yet")
 	})

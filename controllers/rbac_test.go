@@ -54,8 +54,7 @@ func TestRightsAreThoseThatAreUsed(t *testing.T) {
 }
 
 // liveThrough has a server come where another's object has its name, be changed in
-// every way that makes the operator
-// write, and lose what it had.
+// every way that makes the operator write, and lose what it had.
 func liveThrough(w *world) {
 	w.t.Helper()
 	s := w.server("a")

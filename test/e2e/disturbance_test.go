@@ -238,13 +238,13 @@ func (s *server) waitReplaced(uid types.UID) {
 // Deployment counts a pod before routes know it, and without the other one there
 // would be nobody to send a request to.
 func (s *server) routed(ctx context.Context, pods int) (bool, string, error) {
-	var slicesOfServer discoveryv1.EndpointSliceList
-	if err := env.cluster.List(ctx, &slicesOfServer, ctrlclient.InNamespace(s.namespace), ctrlclient.MatchingLabels{discoveryv1.LabelServiceName: s.key.Name}); err != nil {
+	var endpoints discoveryv1.EndpointSliceList
+	if err := env.cluster.List(ctx, &endpoints, ctrlclient.InNamespace(s.namespace), ctrlclient.MatchingLabels{discoveryv1.LabelServiceName: s.key.Name}); err != nil {
 		return false, "", err
 	}
 	ready := 0
-	for i := range slicesOfServer.Items {
-		for _, e := range slicesOfServer.Items[i].Endpoints {
+	for i := range endpoints.Items {
+		for _, e := range endpoints.Items[i].Endpoints {
 			if e.Conditions.Ready != nil && *e.Conditions.Ready {
 				ready++
 			}
