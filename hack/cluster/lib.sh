@@ -27,14 +27,24 @@ fail() {
 
 require_root() { [ "$(id -u)" = 0 ] || fail "must run as root: it makes namespaces, cgroups and network links"; }
 
-# require_cgroups wants version 1, alone or beside version 2: the node knows no other way yet.
+# controllers are what a kubelet needs to run pods.
+controllers=(cpu cpuset memory pids)
+
+# require_cgroups wants version 1, alone or beside version 2, or a version 2 that can hand out the controllers.
 require_cgroups() {
-	[ -n "$(awk '$3 == "cgroup"' /proc/self/mounts)" ] || fail "this machine has control groups of version 2 alone, with which the local cluster" \
-		"cannot start yet; systemd.unified_cgroup_hierarchy=0 on the kernel's command line has systemd bring version 1 back," \
-		"and with DEMO_KUBECONFIG=FILE make demo plays on a cluster that you have"
+	local root name missing=()
+	root=$(unified) || return 0
+	for name in "${controllers[@]}"; do
+		grep -qw "$name" "$root/cgroup.controllers" || missing+=("$name")
+	done
+	[ "${#missing[@]}" = 0 ] || fail "the control groups of this machine cannot limit ${missing[*]}, which a Kubernetes node needs" \
+		"($root/cgroup.controllers); with DEMO_KUBECONFIG=FILE make demo plays on a cluster that you have"
 }
 
-# hierarchies lists the mounted cgroup hierarchies: cgroup v1 has one for each controller.
+# unified is the root of version 2 where it is the only one; false where version 1 is mounted.
+unified() { awk '$3 == "cgroup" { v1 = 1 } $3 == "cgroup2" { root = $2 } END { if (v1 || root == "") exit 1; print root }' /proc/self/mounts; }
+
+# hierarchies lists the mounted cgroup hierarchies: version 1 has one for each controller, version 2 is one.
 hierarchies() { awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/self/mounts; }
 
 # wait_for SECONDS COMMAND... polls until the command succeeds; false if it does not within the time.

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The first process of the node: it runs in mount, network, uts, ipc, pid and cgroup namespaces of its own, which
-# up.sh made. When it ends, the kernel ends every process, mount and interface of the node with it.
+# The first process of the node: it runs in mount, network, uts, ipc and pid namespaces of its own, which up.sh made, and
+# makes that of cgroups itself. When it ends, the kernel ends every process, mount and interface of the node with it.
 #
 # Here /run/cluster is the state folder, whatever its path on the machine.
 set -euo pipefail
@@ -26,7 +26,17 @@ own_folders() {
 	done
 }
 
-# The node's cgroup is the root for all inside, and /sys shows the node's own network.
+# own_cgroup makes the node's cgroup the root for all inside: it goes there, and begins again in a namespace of its own.
+own_cgroup() {
+	local hierarchy
+	[ -z "${CLUSTER_ROOTED:-}" ] || return 0
+	while read -r hierarchy; do
+		echo $$ >"$hierarchy/$CLUSTER_CGROUP/cgroup.procs"
+	done < <(awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/self/mounts)
+	exec env CLUSTER_ROOTED=yes unshare --cgroup -- /bin/bash "$0" "$@"
+}
+
+# /sys shows the node's own network and cgroups.
 own_sys() {
 	local hierarchies options path
 	hierarchies=$(awk '$3 == "cgroup" || $3 == "cgroup2" { print $3, $2, $4 }' /proc/self/mounts)
@@ -39,6 +49,16 @@ own_sys() {
 		options=$(tr , '\n' <<<"$options" | grep -E '^(name=.*|cpu|cpuacct|cpuset|memory|devices|freezer|blkio|pids|net_cls|net_prio|perf_event|hugetlb|rdma|misc)$' | paste -sd, || true)
 		mount -t "$type" ${options:+-o "$options"} cgroup "$path"
 	done <<<"$hierarchies"
+}
+
+# hand_on_controllers lets the cgroups of pods have the controllers. Version 2 does so only where no process is: the
+# node's own move to a cgroup beside those of the pods.
+hand_on_controllers() {
+	local root=/sys/fs/cgroup
+	[ -e $root/cgroup.controllers ] || return 0 # version 1, which has them everywhere
+	mkdir $root/node
+	echo $$ >$root/node/cgroup.procs
+	sed 's/[a-z_]\+/+&/g' $root/cgroup.controllers >$root/cgroup.subtree_control
 }
 
 # kubelet wants these settings, which are the whole machine's. It gets to see files that hold them instead.
@@ -163,8 +183,10 @@ supervise() {
 	done
 }
 
+own_cgroup "$@"
 own_folders
 own_sys
+hand_on_controllers
 shadow_sysctls
 network
 control_plane

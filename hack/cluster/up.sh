@@ -148,22 +148,38 @@ start_node() {
 	ip route add "$pod_cidr" via "$node_ip"
 }
 
+# make_cgroups makes the node's cgroup, and one in it for who waits outside of the node for its end: where the kernel
+# hands controllers on to child cgroups, version 2 wants no process.
 make_cgroups() {
-	local h
+	local h folder
 	require_cgroups
+	offer_controllers
 	for h in $(hierarchies); do
-		mkdir -p "$h/$cgroup"
-		# A new cpuset is empty, and takes no process until it is not.
-		[ ! -e "$h/cpuset.cpus" ] || cat "$h/cpuset.cpus" >"$h/$cgroup/cpuset.cpus"
-		[ ! -e "$h/cpuset.mems" ] || cat "$h/cpuset.mems" >"$h/$cgroup/cpuset.mems"
+		for folder in "$h/$cgroup" "$h/$cgroup/outside"; do
+			mkdir -p "$folder"
+			# A new cpuset of version 1 is empty, and takes no process until it is not.
+			[ ! -e "$h/cpuset.mems" ] || cat "$h/cpuset.mems" >"$folder/cpuset.mems"
+			[ ! -e "$h/cpuset.cpus" ] || cat "$h/cpuset.cpus" >"$folder/cpuset.cpus"
+		done
+	done
+}
+
+# offer_controllers lets the cgroups of version 2 that are next to the root have what the node needs. They stay offered
+# when the cluster is gone: somebody else may have come to use them.
+offer_controllers() {
+	local root name
+	root=$(unified) || return 0
+	for name in "${controllers[@]}"; do
+		grep -qw "$name" "$root/cgroup.subtree_control" || echo "+$name" >"$root/cgroup.subtree_control" ||
+			fail "cannot have $name for a cgroup below $root: is this a container? Its first process must be in a cgroup of its own"
 	done
 }
 
 # node_namespaces turns this subshell into the node. It joins the cgroup first: from here on it can be found again.
 node_namespaces() {
 	local h
-	for h in $(hierarchies); do echo "$BASHPID" >"$h/$cgroup/cgroup.procs"; done
-	exec env -i CLUSTER_STATE="$state" setsid unshare --mount --net --uts --ipc --pid --cgroup --fork --mount-proc \
+	for h in $(hierarchies); do echo "$BASHPID" >"$h/$cgroup/outside/cgroup.procs"; done
+	exec env -i CLUSTER_STATE="$state" CLUSTER_CGROUP="$cgroup" setsid unshare --mount --net --uts --ipc --pid --fork --mount-proc \
 		--propagation private -- /bin/bash "$state/node-init.sh" "$node_ip" "$host_ip" \
 		>"$state/init.log" 2>&1 </dev/null 9>&-
 }
