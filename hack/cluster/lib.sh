@@ -104,7 +104,7 @@ kubectl() { KUBECACHEDIR=$state/cache "$state/bin/kubectl" --kubeconfig "$state/
 leftovers() {
 	local pid h folder
 	for pid in $(members); do
-		say "process $pid ($(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | cut -c1-60))"
+		say "process $pid ($(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline" | cut -c1-60))"
 	done
 	for h in $(hierarchies); do
 		[ ! -d "$h/$cgroup" ] || say "cgroup $h/$cgroup"
@@ -123,7 +123,7 @@ state_folders() {
 	{
 		echo "$state"
 		if pid=$(node_pid); then
-			tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | sed -n 's/^CLUSTER_STATE=//p' || true
+			tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | sed -n 's/^CLUSTER_STATE=//p' || true
 		fi
 	} | sort -u
 }
