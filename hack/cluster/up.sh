@@ -138,6 +138,7 @@ start_node() {
 	local pid
 	say "starting the node"
 	make_cgroups
+	load_bridge_filter
 	node_namespaces &
 	wait_for 60 node_pid || diagnose "the node's namespaces did not start"
 	pid=$(node_pid)
@@ -173,6 +174,13 @@ offer_controllers() {
 		grep -qw "$name" "$root/cgroup.subtree_control" || echo "+$name" >"$root/cgroup.subtree_control" ||
 			fail "cannot have $name for a cgroup below $root: is this a container? Its first process must be in a cgroup of its own"
 	done
+}
+
+# load_bridge_filter has the kernel translate addresses between pods on one bridge, too, as a Service needs. Where it is a
+# module, as on Debian, nobody has loaded it yet; it stays loaded.
+load_bridge_filter() {
+	[ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] || modprobe br_netfilter ||
+		fail "the kernel module br_netfilter cannot be loaded, without which pods do not reach each other through Services"
 }
 
 # node_namespaces turns this subshell into the node. It joins the cgroup first: from here on it can be found again.
