@@ -18,6 +18,7 @@ type Tracing struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getHostname() != '' && url(self).getScheme() in ['http', 'https']",message="want an absolute http or https URL, for example http://collector.observability.svc:4318"
 	// +kubebuilder:validation:XValidation:rule="!self.contains('?') && !self.contains('#') && !self.matches('^[^/]*//[^/]*@')",message="want no user information, query or fragment; credentials go into headersRef"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[!-~]*$')",message="want no space or control character, and nothing beyond ASCII: a URL has none (RFC 3986)"
 	Endpoint string `json:"endpoint,omitempty"`
 
 	// sampleRatio is the part of traces that is recorded, from "0" to "1" with up to six decimals. A trace that its caller does not record is not

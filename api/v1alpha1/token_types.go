@@ -20,6 +20,7 @@ type Tokens struct {
 	// +kubebuilder:validation:XValidation:rule="isURL(self) && url(self).getHostname() != ''",message="want an absolute URI, for example https://auth.example.com/jwks"
 	// +kubebuilder:validation:XValidation:rule="!isURL(self) || url(self).getHostname() == '' || url(self).getScheme() == 'https' || self.matches('^[Hh][Tt][Tt][Pp]://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+|[[]::1[]])(:[0-9]+)?(/|$)')",message="want https (http is allowed for loopback hosts only)"
 	// +kubebuilder:validation:XValidation:rule="!self.contains('?') && !self.contains('#') && !self.matches('^[^/]*//[^/]*@')",message="want no user information, query or fragment"
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[!-~]*$')",message="want no space or control character, and nothing beyond ASCII: a URI has none (RFC 3986)"
 	JWKSURI string `json:"jwksURI,omitempty"`
 
 	// algorithms are the JWS algorithms (RFC 7518) that access tokens may be signed with; for type Opaque, introspection answers that the issuer

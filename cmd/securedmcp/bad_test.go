@@ -77,6 +77,7 @@ func TestAWrongCommandLineExitsWithTwo(t *testing.T) {
 		"no file":                        {[]string{"render"}, "-f FILE is required"},
 		"no file to serve":               {[]string{"serve"}, "-f FILE is required"},
 		"an unknown format":              {[]string{"render", "-f", "x", "-o", "xml"}, "want json or yaml"},
+		"a namespace that can be none":   {[]string{"render", "-f", "testdata/render/billing-tools.yaml", "-n", "A B"}, `-n "A B": want at most 63 lower-case letters`},
 		"an upstream without URL":        {[]string{"serve", "-f", "x", "--upstream", "api"}, "want NAME=URL"},
 		"an upstream twice":              {[]string{"serve", "-f", "x", "--upstream", "a=b", "--upstream", "a=c"}, "given twice"},
 		"an address without port":        {[]string{"serve", "-f", "x", "--listen", "localhost"}, "want HOST:PORT"},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/validation"
 	kyaml "sigs.k8s.io/yaml"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
@@ -46,6 +47,9 @@ func (o *renderOptions) run(ctx context.Context, s streams) error {
 	}
 	if o.output != "json" && o.output != "yaml" {
 		return fmt.Errorf("%w: -o %s: want json or yaml", errUsage, o.output)
+	}
+	if wrong := validation.IsDNS1123Label(o.manifest.Namespace); o.manifest.Namespace != "" && len(wrong) > 0 {
+		return fmt.Errorf("%w: -n %q: want at most 63 lower-case letters, digits and hyphens, the first and the last no hyphen", errUsage, o.manifest.Namespace)
 	}
 	src, err := manifest.Read(o.file, s.in)
 	if err != nil {

@@ -185,13 +185,13 @@ func TestErrorsNameTheFieldOfTheManifest(t *testing.T) {
 			func(s *v1alpha1.SecuredMCPServer) {
 				s.Spec.Tools[1].InputSchema.Raw = []byte(`{"type":"object","properties":7}`)
 			},
-			[]string{"spec.tools[1].inputSchema"},
+			[]string{"spec.tools[1].inputSchema.properties"},
 		},
 		"a header that no client could send": {
 			func(s *v1alpha1.SecuredMCPServer) {
 				s.Spec.Tools[1].InputSchema.Raw = []byte(`{"type":"object","properties":{"region":{"type":"number","x-mcp-header":"Region"}}}`)
 			},
-			[]string{"spec.tools[1].inputSchema"},
+			[]string{"spec.tools[1].inputSchema.properties.region.x-mcp-header"},
 		},
 		"an input schema that is no JSON": {
 			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Tools[0].InputSchema.Raw = []byte(`{"type":`) },

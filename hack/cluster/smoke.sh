@@ -40,6 +40,7 @@ main() {
 	check "short Service names resolve in a pod" looks_up smoke 10.96.
 	check "names under example.com are the node in a pod" looks_up auth.example.com "$node_ip"
 	check "a Service is reached from the machine" service_reached
+	check "pods reach pods through a Service" pods_reach_pods
 	check "a pod reaches the Ingress by its public name" pod_fetches https://smoke.example.com/ "certificate signed by unknown authority"
 	check "logs come from the kubelet" kubectl --namespace smoke logs deployment/smoke
 	check "exec runs in a pod" kubectl --namespace smoke exec deployment/smoke -- /smoke -version
@@ -92,6 +93,12 @@ unknown_host() {
 looks_up() { https "https://smoke.example.com/lookup?name=$1" | grep -F "$2"; }
 # The pod trusts no authority of ours: a certificate error proves that it got as far as TLS.
 pod_fetches() { https "https://smoke.example.com/fetch?url=$1" | grep -F "$2"; }
+# The Service picks one of both pods: ten times, so that the caller's neighbour is among them.
+pods_reach_pods() {
+	for _ in {1..10}; do
+		pod_fetches http://smoke.smoke.svc/ "200 OK" || return
+	done
+}
 service_reached() {
 	fetch "http://$(kubectl --namespace smoke get service smoke --output 'jsonpath={.spec.clusterIP}')/"
 }

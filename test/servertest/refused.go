@@ -113,6 +113,14 @@ func mistakes() map[string]spoiled {
 			func(o object) { o.resource("http://localhost:8080/billing"); o.remove("spec", "exposure", "tls") },
 			"spec.resource: Invalid value: want https while exposure.ingress or exposure.gateway is set: clients come by TLS",
 		},
+		"the resource has a host beyond ASCII": {
+			func(o object) { o.remove("spec", "exposure"); o.resource("https://mcp.ex\u00e4mple.com/billing") },
+			`spec.resource: Invalid value: "https://mcp.exämple.com/billing": want no space or control character, and nothing beyond ASCII: a URI has none (RFC 3986)`,
+		},
+		"the resource has a colon without a port": {
+			func(o object) { o.resource("https://mcp.example.com:/billing") },
+			`spec.resource: Invalid value: "https://mcp.example.com:/billing": no port follows the colon; want one, or no colon`,
+		},
 		"the resource is missing": {
 			func(o object) { o.remove("spec", "resource") },
 			"spec.resource: Required value",
@@ -128,6 +136,10 @@ func mistakes() map[string]spoiled {
 		"the issuer has a query": {
 			func(o object) { o.set("https://auth.example.com?a=b", "spec", "issuer") },
 			`spec.issuer: Invalid value: "https://auth.example.com?a=b": want no user information, query or fragment`,
+		},
+		"the issuer has a space": {
+			func(o object) { o.set("https://auth.example.com/a b", "spec", "issuer") },
+			`spec.issuer: Invalid value: "https://auth.example.com/a b": want no space or control character, and nothing beyond ASCII: a URI has none (RFC 3986)`,
 		},
 		"the issuer is missing": {
 			func(o object) { o.remove("spec", "issuer") },
@@ -242,6 +254,10 @@ func mistakes() map[string]spoiled {
 		"an upstream URL has a query": {
 			func(o object) { o.set("http://a?b", "spec", "upstreams", 0, "http", "url") },
 			`spec.upstreams[0].http.url: Invalid value: "http://a?b": want no user information, query or fragment`,
+		},
+		"an upstream URL has a space": {
+			func(o object) { o.set("http://a/b c", "spec", "upstreams", 0, "http", "url") },
+			`spec.upstreams[0].http.url: Invalid value: "http://a/b c": want no space or control character, and nothing beyond ASCII: a URL has none (RFC 3986)`,
 		},
 		"an upstream waits for ever": {
 			func(o object) { o.set(int64(301), "spec", "upstreams", 0, "timeoutSeconds") },

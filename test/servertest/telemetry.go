@@ -5,6 +5,7 @@ import "strings"
 const (
 	collectorRule = ": want an absolute http or https URL, for example http://collector.observability.svc:4318"
 	collectorUser = ": want no user information, query or fragment; credentials go into headersRef"
+	collectorText = ": want no space or control character, and nothing beyond ASCII: a URL has none (RFC 3986)"
 	ratioRule     = `: want a number from "0" to "1" with up to six decimals, for example "0.1"`
 )
 
@@ -28,6 +29,7 @@ var spoiledTelemetry = map[string]spoiled{
 	"a collector has no host":    collectorSpoiled("http:///v1", collectorRule),
 	"a collector has a password": collectorSpoiled("https://a:b@collector", collectorUser),
 	"a collector has a query":    collectorSpoiled("https://collector?key=a", collectorUser),
+	"a collector has a space":    collectorSpoiled("https://collector/a b", collectorText),
 	"a collector has a fragment": {
 		func(o object) { o.set("https://collector#a", "spec", "telemetry", "tracing", "endpoint") },
 		`[spec.telemetry.tracing.endpoint: Invalid value: "https://collector#a"` + collectorRule +

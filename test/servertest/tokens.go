@@ -56,6 +56,10 @@ var spoiledTokens = map[string]spoiled{
 		func(o object) { o.tokens("http://auth.example.com/jwks", "jwksURI") },
 		`spec.tokens.jwksURI: Invalid value: "http://auth.example.com/jwks": want https (http is allowed for loopback hosts only)`,
 	},
+	"the keys' URI has a space": {
+		func(o object) { o.tokens("https://auth.example.com/j wks", "jwksURI") },
+		`spec.tokens.jwksURI: Invalid value: "https://auth.example.com/j wks": want no space or control character, and nothing beyond ASCII: a URI has none (RFC 3986)`,
+	},
 	"jwksURI has a query": {
 		func(o object) { o.tokens("https://auth.example.com/jwks?a", "jwksURI") },
 		`spec.tokens.jwksURI: Invalid value: "https://auth.example.com/jwks?a": want no user information, query or fragment`,

@@ -27,7 +27,7 @@ func Check(c *config.RuntimeConfig) error {
 		path := fmt.Sprintf("tools[%d]", i)
 		schema, err := NewSchema(c.Tools[i].InputSchema)
 		if err != nil {
-			errs = append(errs, config.FieldError{Path: path + ".inputSchema", Detail: err.Error()})
+			errs = append(errs, config.FieldError{Path: path + ".inputSchema" + pathOf(err), Detail: err.Error()})
 			continue
 		}
 		if c.Tools[i].HTTP == nil {

@@ -109,7 +109,12 @@ func TestCheckSaysWhichToolAndWhy(t *testing.T) {
 		config     *config.RuntimeConfig
 		path, want string
 	}{
-		"a broken schema":             {tool(`{"type":"string"}`, "/"), "tools[1].inputSchema", "root type"},
+		"a broken schema":             {tool(`{"type":"string"}`, "/"), "tools[1].inputSchema.type", "root type"},
+		"a broken type in a list":     {tool(`{"type":"object","properties":{"a":{"anyOf":[{},{"type":"int"}]}}}`, "/"), "tools[1].inputSchema.properties.a.anyOf[1].type", `the type of a.anyOf is "int"`},
+		"a count that is none":        {tool(`{"type":"object","$defs":{"a.b":{"minItems":"x"}}}`, "/"), "tools[1].inputSchema.$defs.a.b.minItems", "want a whole number"},
+		"a reference to nothing":      {tool(`{"type":"object","properties":{"a":{"oneOf":[{"$ref":"#b"}]}}}`, "/"), "tools[1].inputSchema.properties.a.oneOf[0].$ref", "no such anchor"},
+		"a schema that never ends":    {tool(`{"type":"object","allOf":[{"$ref":"#"}]}`, "/"), "tools[1].inputSchema.allOf[0].$ref", "refers to itself"},
+		"a name twice":                {tool(`{"type":"object","title":"a","title":"b"}`, "/"), "tools[1].inputSchema", "twice in one object"},
 		"a broken path":               {tool(`{"type":"object"}`, "x"), "tools[1].http.path", "begins with /"},
 		"a variable of no property":   {tool(`{"type":"object"}`, "/{id}"), "tools[1].http.path", "{id} is not a required property"},
 		"a variable that is optional": {tool(`{"type":"object","properties":{"id":{}}}`, "/{id}"), "tools[1].http.path", "{id} is not a required property"},

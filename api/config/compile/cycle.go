@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -71,7 +73,7 @@ func (g *schemaGraph) visit(object map[string]any, path string) error {
 	case visited:
 		return nil
 	case visiting:
-		return fmt.Errorf("refers to itself without getting deeper into the value (at %s)", path)
+		return locatedAt(path, fmt.Errorf("refers to itself without getting deeper into the value (at %s)", path))
 	}
 	g.state[id] = visiting
 	for _, keyword := range inPlace {
@@ -86,7 +88,7 @@ func (g *schemaGraph) visit(object map[string]any, path string) error {
 		}
 		target, err := g.resolve(ref)
 		if err != nil {
-			return err
+			return locatedAt(path+"/"+keyword, err)
 		}
 		if err := g.visit(target, path+"/"+keyword); err != nil {
 			return err
@@ -151,11 +153,13 @@ func child(v any, key string) any {
 	return found
 }
 
+// eachChild has an order that does not change: which of several mistakes is told
+// must not, since it ends up in the status of objects.
 func eachChild(v any, f func(key string, child any)) {
 	switch v := v.(type) {
 	case map[string]any:
-		for key, child := range v {
-			f(key, child)
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			f(key, v[key])
 		}
 	case []any:
 		for i, child := range v {

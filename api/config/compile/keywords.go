@@ -21,11 +21,11 @@ var types = []string{"array", "boolean", "integer", "null", "number", "object", 
 func checkKeywords(root map[string]any) error {
 	return walk(root, position{argument: true}, func(schema map[string]any, at position) error {
 		if err := checkType(schema["type"]); err != nil {
-			return fmt.Errorf("the type of %s is %w", at, err)
+			return at.of("type", fmt.Errorf("the type of %s is %w", at, err))
 		}
 		if pattern, ok := schema["pattern"].(string); ok {
 			if _, err := regexp.Compile(pattern); err != nil {
-				return fmt.Errorf("the pattern of %s: %w", at, err)
+				return at.of("pattern", fmt.Errorf("the pattern of %s: %w", at, err))
 			}
 		}
 		return nil
@@ -59,7 +59,7 @@ func misshapen(raw json.RawMessage, err error) error {
 	_ = walk(root, position{}, func(schema map[string]any, at position) error {
 		for _, keyword := range slices.Sorted(maps.Keys(schema)) {
 			if problem := checkAlone(keyword, schema[keyword]); problem != nil && len(at.path) > depth {
-				err, depth = fmt.Errorf("%s of %s: %w", keyword, at, problem), len(at.path)
+				err, depth = at.of(keyword, fmt.Errorf("%s of %s: %w", keyword, at, problem)), len(at.path)
 			}
 		}
 		return nil
@@ -109,6 +109,9 @@ func unless(ok bool, problem string) error {
 	return errors.New(problem)
 }
 
+// counts are the keywords whose value is a number of things.
+var counts = []string{"maxContains", "maxItems", "maxLength", "maxProperties", "minContains", "minItems", "minLength", "minProperties"}
+
 // decodeAlone says what is wrong with a keyword without names of Go.
 func decodeAlone(keyword string, value any) error {
 	raw, err := json.Marshal(map[string]any{keyword: value})
@@ -116,6 +119,9 @@ func decodeAlone(keyword string, value any) error {
 		return err
 	}
 	err = json.Unmarshal(raw, new(jsonschema.Schema))
+	if err != nil && slices.Contains(counts, keyword) {
+		return errors.New("want a whole number")
+	}
 	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("is or holds a JSON %s, which is not allowed there", wrong.Value)
 	}

@@ -37,7 +37,7 @@ func findHeaders(root map[string]any) ([]ParamHeader, error) {
 			return nil
 		}
 		if err := f.add(schema, at); err != nil {
-			return fmt.Errorf("%s at %s: %w", headerKeyword, at, err)
+			return at.of(headerKeyword, fmt.Errorf("%s at %s: %w", headerKeyword, at, err))
 		}
 		return nil
 	})

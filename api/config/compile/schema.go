@@ -34,12 +34,12 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 		return nil, err
 	}
 	if root.Schema != "" && strings.TrimSuffix(root.Schema, "#") != draft202012 {
-		return nil, fmt.Errorf("$schema is %q; want %q or nothing", root.Schema, draft202012)
+		return nil, located{".$schema", fmt.Errorf("$schema is %q; want %q or nothing", root.Schema, draft202012)}
 	}
 	// The library that validates knows keywords in any case, clients do not.
 	var exact map[string]any
 	if err := json.Unmarshal(raw, &exact); err != nil || root.Type != "object" || exact["type"] != "object" {
-		return nil, fmt.Errorf(`root type is %q; want "object"`, root.Type)
+		return nil, located{".type", fmt.Errorf(`root type is %q; want "object"`, root.Type)}
 	}
 	if err := checkKeywords(exact); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -24,6 +25,8 @@ type position struct {
 	// argument tells that properties alone lead there: the schema is that of an
 	// argument, or of a part of one.
 	argument bool
+	// full leads there, too, with nothing left out: ".properties.a.allOf[0]".
+	full string
 }
 
 func (p position) String() string {
@@ -33,8 +36,32 @@ func (p position) String() string {
 	return strings.Join(p.path, ".")
 }
 
-func (p position) below(argument bool, steps ...string) position {
-	return position{append(slices.Clone(p.path), steps...), p.argument && argument}
+// below is the position of the schema that the keyword has as its value.
+func (p position) below(keyword string) position {
+	return position{path: append(slices.Clone(p.path), keyword), full: p.full + "." + keyword}
+}
+
+// named is the position of one of the schemas that the keyword has by name.
+func (p position) named(keyword, name string) position {
+	at := position{path: slices.Clone(p.path), full: p.full + "." + keyword + "." + name}
+	if keyword == "properties" {
+		at.argument = p.argument
+	} else {
+		at.path = append(at.path, keyword)
+	}
+	at.path = append(at.path, name)
+	return at
+}
+
+// element is the position of one of the schemas of a list.
+func (p position) element(i int) position {
+	p.full += fmt.Sprintf("[%d]", i)
+	return p
+}
+
+// of locates err at a keyword of the schema at p.
+func (p position) of(keyword string, err error) error {
+	return located{p.full + "." + keyword, err}
 }
 
 // walk visits a schema and all that are inside, in an order that does not
@@ -53,7 +80,7 @@ func walk(schema any, at position, visit func(map[string]any, position) error) e
 		case slices.Contains(namedSubschemas, keyword):
 			err = walkNamed(object[keyword], keyword, at, visit)
 		case slices.Contains(subschemas, keyword):
-			err = walkAll(object[keyword], at.below(false, keyword), visit)
+			err = walkAll(object[keyword], at.below(keyword), visit)
 		}
 		if err != nil {
 			return err
@@ -63,12 +90,9 @@ func walk(schema any, at position, visit func(map[string]any, position) error) e
 }
 
 func walkNamed(value any, keyword string, at position, visit func(map[string]any, position) error) error {
-	if keyword != "properties" {
-		at = at.below(false, keyword)
-	}
 	byName, _ := value.(map[string]any)
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		if err := walk(byName[name], at.below(true, name), visit); err != nil {
+		if err := walk(byName[name], at.named(keyword, name), visit); err != nil {
 			return err
 		}
 	}
@@ -80,8 +104,8 @@ func walkAll(value any, at position, visit func(map[string]any, position) error)
 	if !ok {
 		return walk(value, at, visit)
 	}
-	for _, schema := range list {
-		if err := walk(schema, at, visit); err != nil {
+	for i, schema := range list {
+		if err := walk(schema, at.element(i), visit); err != nil {
 			return err
 		}
 	}

@@ -100,6 +100,14 @@ func checkURI(s string) error {
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
 		return fmt.Errorf("%q: want no user information, query or fragment", s)
 	}
+	return checkASCII(s)
+}
+
+// checkASCII refuses what url.Parse lets through and no URI has (RFC 3986 section 2).
+func checkASCII(s string) error {
+	if strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' }) {
+		return fmt.Errorf("%q: want no space or control character, and nothing beyond ASCII", s)
+	}
 	return nil
 }
 
@@ -215,7 +223,7 @@ func checkUpstreamURL(s string) error {
 	if u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#") {
 		return fmt.Errorf("%q: want no user information, query or fragment", s)
 	}
-	return nil
+	return checkASCII(s)
 }
 
 func validateTools(c *RuntimeConfig, errs *FieldErrors) {

@@ -13,6 +13,8 @@ func validateTracing(t *Tracing, errs *FieldErrors) {
 	u, err := url.Parse(t.Endpoint)
 	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" || u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(t.Endpoint, "#") {
 		errs.add("tracing.endpoint", "%q is not an http or https URL without user information, query and fragment; want for example http://collector.observability:4318", t.Endpoint)
+	} else if err := checkASCII(t.Endpoint); err != nil {
+		errs.add("tracing.endpoint", "%v", err)
 	}
 	// Written so that NaN fails too.
 	if r := t.SampleRatio; r != nil && !(*r >= 0 && *r <= 1) {

@@ -20,6 +20,7 @@ func TestTracingSettings(t *testing.T) {
 		"another scheme":            {&Tracing{Endpoint: "grpc://collector:4317"}, "tracing.endpoint"},
 		"a password in the URL":     {&Tracing{Endpoint: "https://user:s3cr3t@collector"}, "tracing.endpoint"},
 		"a query":                   {&Tracing{Endpoint: "https://collector?key=s3cr3t"}, "tracing.endpoint"},
+		"a space":                   {&Tracing{Endpoint: "https://collector/a b"}, "tracing.endpoint"},
 		"a fragment":                {&Tracing{Endpoint: "https://collector#x"}, "tracing.endpoint"},
 		"a ratio above one":         {&Tracing{Endpoint: "http://collector", SampleRatio: ratio(1.5)}, "tracing.sampleRatio"},
 		"a ratio below zero":        {&Tracing{Endpoint: "http://collector", SampleRatio: ratio(-0.1)}, "tracing.sampleRatio"},

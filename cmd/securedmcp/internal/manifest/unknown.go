@@ -28,10 +28,14 @@ func (s *crdSchema) pruneUnknown(r *report) {
 }
 
 // addUnknown settles the field that was meant, too: that it is missing is no
-// other mistake.
+// other mistake. What has fields where none can be is of the wrong type, which
+// validation tells.
 func (s *crdSchema) addUnknown(r *report, path string) {
 	parent, name := splitLast(path)
 	known := s.fieldsAt(parent)
+	if len(known) == 0 {
+		return
+	}
 	near := nearest(name, known)
 	key := r.find(path).key
 	if near == "" {
