@@ -104,7 +104,7 @@ verify-api: ## Check that the API is compatible with that of the last release (c
 ##@ A real Kubernetes on this machine
 
 .PHONY: demo
-demo: preflight k8s images ## Show the main job from end to end on a real cluster, and leave it up
+demo: preflight $(if $(DEMO_KUBECONFIG),,k8s images) ## Show the main job from end to end on a real cluster, and leave it up
 	@go run ./hack/demo
 
 .PHONY: e2e
