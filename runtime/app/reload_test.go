@@ -66,7 +66,7 @@ func TestABadConfigurationChangesNothingButTheStatus(t *testing.T) {
 		raw  []byte
 		want string
 	}{
-		"a header with a space":       {mustEncode(t, noHeader), "tools[0].inputSchema: x-mcp-header at invoiceId"},
+		"a header with a space":       {mustEncode(t, noHeader), "tools[0].inputSchema.properties.invoiceId.x-mcp-header: x-mcp-header at invoiceId"},
 		"no JSON":                     {[]byte("{"), "decoding RuntimeConfig"},
 		"a member that is not known":  {[]byte(`{"apiVersion":"` + config.APIVersion + `","kind":"RuntimeConfig","scopez":[]}`), `unknown field "scopez"`},
 		"another version":             {[]byte(`{"apiVersion":"config.securedmcp.dev/v2","kind":"RuntimeConfig"}`), "want \"config.securedmcp.dev/v1alpha1\""},

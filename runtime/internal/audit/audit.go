@@ -44,23 +44,13 @@ type Event struct {
 
 // Log writes events to one logger.
 type Log struct {
-	logger *slog.Logger
+	handler slog.Handler
 }
 
 // New returns a Log of one server's decisions.
 func New(logger *slog.Logger, resource, issuer string) *Log {
-	return &Log{logger: slog.New(always{logger.Handler()}).With("log", "audit", "resource", resource, "issuer", issuer)}
+	return &Log{handler: logger.With("log", "audit", "resource", resource, "issuer", issuer).Handler()}
 }
-
-// always writes what the level of the log would leave out: an audit is not a
-// matter of verbosity.
-type always struct{ slog.Handler }
-
-func (always) Enabled(context.Context, slog.Level) bool { return true }
-
-func (a always) WithAttrs(attrs []slog.Attr) slog.Handler { return always{a.Handler.WithAttrs(attrs)} }
-
-func (a always) WithGroup(name string) slog.Handler { return always{a.Handler.WithGroup(name)} }
 
 // Write writes one line. Empty members are left out.
 func (l *Log) Write(ctx context.Context, e Event) {
@@ -90,5 +80,9 @@ func (l *Log) Write(ctx context.Context, e Event) {
 	if e.Duration > 0 {
 		attrs = append(attrs, slog.Duration("duration", e.Duration))
 	}
-	l.logger.LogAttrs(ctx, slog.LevelInfo, "decision", attrs...)
+	// The handler gets it without being asked for a level, since an audit is no matter
+	// of verbosity, and without the place in the code, which is always this one.
+	record := slog.NewRecord(time.Now(), slog.LevelInfo, "decision", 0)
+	record.AddAttrs(attrs...)
+	_ = l.handler.Handle(ctx, record) // a line that cannot be written can be told of nowhere
 }
