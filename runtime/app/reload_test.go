@@ -191,23 +191,36 @@ func TestConnectionsEndWithAnAnswerWhileTheRuntimeDrains(t *testing.T) {
 	r.WaitRevision(config.Revision(raw))
 	transport := new(http.Transport)
 	defer transport.CloseIdleConnections()
-	closes := func() bool {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+server.Addr().String()+"/.well-known/oauth-protected-resource/billing", http.NoBody)
+	answers := map[string]struct {
+		method, host, path string
+		status             int
+	}{
+		"metadata":    {http.MethodGet, "mcp.example.com", "/.well-known/oauth-protected-resource/billing", http.StatusOK},
+		"a challenge": {http.MethodPost, "mcp.example.com", "/billing", http.StatusUnauthorized},
+		"a refusal":   {http.MethodPost, "other.example.com", "/billing", http.StatusForbidden},
+	}
+	closes := func(name string) bool {
+		want := answers[name]
+		req, err := http.NewRequestWithContext(t.Context(), want.method, "http://"+server.Addr().String()+want.path, http.NoBody)
 		must(t, err)
-		req.Host = "mcp.example.com"
+		req.Host = want.host
 		resp, err := transport.RoundTrip(req)
 		must(t, err)
 		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			t.Errorf("status %d", resp.StatusCode)
+		if resp.StatusCode != want.status {
+			t.Errorf("%s: status %d, want %d", name, resp.StatusCode, want.status)
 		}
 		return resp.Close
 	}
-	if closes() {
-		t.Error("a connection ends though the runtime does not drain")
+	for name := range answers {
+		if closes(name) {
+			t.Errorf("a connection ends with %s though the runtime does not drain", name)
+		}
 	}
 	stop()
-	runtimetest.Eventually(t, "connections to end", closes, r.Logs)
+	for name := range answers {
+		runtimetest.Eventually(t, "connections to end with "+name, func() bool { return closes(name) }, r.Logs)
+	}
 }
 
 // An empty bundle of certificates must not mean those of the system.

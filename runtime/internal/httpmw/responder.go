@@ -71,7 +71,7 @@ func (r *Responder) Refuse(w http.ResponseWriter, req *http.Request, f Refusal) 
 func (r *Responder) refuseAudited(w http.ResponseWriter, req *http.Request, f Refusal) {
 	r.answered(req.Context(), f.Status, f.Reason)
 	h := w.Header()
-	clear(h) // whatever a handler had begun to say
+	forget(h)
 	if f.Challenge {
 		r.setChallenges(req.Context(), h, f)
 	}
@@ -88,6 +88,16 @@ func (r *Responder) refuseAudited(w http.ResponseWriter, req *http.Request, f Re
 		return
 	}
 	_, _ = fmt.Fprintf(w, "{\"error\":\"%s\"}\n", f.bodyError()) // a word of ours, with nothing to escape
+}
+
+// forget removes what a handler had begun to say of its answer. What is said of the
+// connection stays: a pod that drains has to part with strangers, too.
+func forget(h http.Header) {
+	for name := range h {
+		if name != "Connection" {
+			delete(h, name)
+		}
+	}
 }
 
 // ofEveryRefusal are the headers that no refusal is without. Their values are
