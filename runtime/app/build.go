@@ -36,8 +36,10 @@ type builder struct {
 	rates   *ratelimit.Local // nil before the first configuration with a limit
 	proofs  *replay.Memory   // nil before the first configuration with DPoP
 	secrets *nonce.Secrets   // nil before the first configuration with nonces
-	pace    *httpmw.Pace     // outlives configurations: a change must not let a flood in
-	closing sync.WaitGroup   // what instances still do after they were closed
+	// admissions are those of all configurations that still have requests.
+	admissions admissions
+	pace       *httpmw.Pace   // outlives configurations: a change must not let a flood in
+	closing    sync.WaitGroup // what instances still do after they were closed
 }
 
 // read reads the configuration and the files that it refers to.
@@ -95,14 +97,22 @@ func (b *builder) build(ctx context.Context, src *live.Source) (instance *live.I
 		b.options.Level.Set(logLevels[c.LogLevel])
 	}
 	b.floor.set(c.TLS)
-	digest := toolsDigest(c)
-	retire := func(next *live.Instance) { server.Retire(next != nil && next.Tools != digest) }
-	return &live.Instance{Handler: routes(p), Retire: retire, Close: held.close, Tools: digest}, nil
+	instance = &live.Instance{Handler: routes(p), Close: held.close, Tools: toolsDigest(c), Needs: needsOf(c)}
+	instance.Retire = func(next *live.Instance) {
+		if next != nil {
+			b.admissions.judge(next.Needs)
+		}
+		server.Retire(next != nil && next.Tools != instance.Tools)
+	}
+	return instance, nil
 }
 
 // assemble builds what Routes puts in order; held gets what has to be closed.
 func (b *builder) assemble(ctx context.Context, c *config.RuntimeConfig, files map[string][]byte, held *closers) (p parts, server *tools.Server, err error) {
 	p = parts{config: c, logger: b.options.Logger}
+	admits, leave := b.admissions.enter(needsOf(c))
+	p.admits = admits
+	held.add(leave)
 	if p.resource, err = url.Parse(c.Resource); err != nil {
 		return p, nil, fmt.Errorf("resource: %w", err)
 	}
@@ -137,7 +147,7 @@ func (b *builder) newServer(c *config.RuntimeConfig, p *parts) (*tools.Server, e
 	log := audit.New(b.options.Logger, c.Resource, c.Issuer)
 	p.responder = newResponder(p.resource, p.policy, log, b.metrics, b.pace)
 	server, err := tools.NewServer(tools.Config{
-		Runtime: c, Policy: p.policy, Builtins: b.options.Builtins, Audit: log,
+		Runtime: c, Policy: p.policy, Admits: p.admits, Builtins: b.options.Builtins, Audit: log,
 		Observer: b.metrics, Logger: b.options.Logger, Version: b.options.Version,
 	})
 	if err != nil {

@@ -44,7 +44,7 @@ func startWaiting(t *testing.T, change func(*config.RuntimeConfig)) fixture {
 		return nil, errors.New("the call was cut off")
 	}
 	r := runtimetest.Start(t, c, func(o *app.Options) {
-		o.Builtins = map[string]mcp.ToolHandler{"work": work, "careful": work}
+		o.Builtins = map[string]mcp.ToolHandler{"work": work, "careful": work, "another": work}
 	})
 	return fixture{Runtime: r, issuer: issuer}
 }
@@ -114,6 +114,44 @@ func TestStreamsEndWhenAKeyIsRemoved(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestStreamsEndWithARevocation(t *testing.T) {
+	for name, stream := range map[string]runtimetest.Request{
+		"a subscription": subscription(), "a call": call("work"), "a call of an older client": older(call("work")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var c *config.RuntimeConfig
+			f := startWaiting(t, func(running *config.RuntimeConfig) { c = running })
+			stream.Token = f.token("invoices:read")
+			f.waitEnd(t, stream, func() {
+				c.Revocation.Subjects = []string{oauthtest.DefaultSubject}
+				f.Replace(c)
+			})
+		})
+	}
+}
+
+// A call that reports progress goes on where nothing speaks against its caller.
+func TestACallGoesOnWhileOthersAreAllowedMore(t *testing.T) {
+	var c *config.RuntimeConfig
+	f := startWaiting(t, func(running *config.RuntimeConfig) { c = running })
+	q := call("work")
+	q.Token = f.token("invoices:read")
+	opened, ended := f.stream(t, q)
+	waitOpen(t, opened, ended)
+	added := c.Tools[0]
+	added.Name = "another"
+	c.Title, c.Tools = "Another title", append(c.Tools, added)
+	f.Replace(c)
+	c.RequiredScopes = []string{"invoices:write"}
+	select {
+	case text := <-ended:
+		t.Errorf("the call ended: %s", text)
+	default:
+	}
+	f.Replace(c)
+	wantEnded(t, "the call that more is asked of", ended)
 }
 
 func TestABrowserGetsEventsAsTheyCome(t *testing.T) {

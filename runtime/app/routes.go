@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -28,7 +29,9 @@ type parts struct {
 	limiter       ratelimit.Limiter
 	tracer        *tracing.Tracer // nil where nothing is traced
 	mcp           http.Handler
-	logger        *slog.Logger
+	// admits ends when a configuration that judges callers otherwise is in force.
+	admits context.Context
+	logger *slog.Logger
 }
 
 // routes is the public listener, and the order in which a request is judged.
@@ -50,6 +53,7 @@ func routes(p parts) http.Handler {
 		httpmw.UseProof(p.policy, p.responder),
 		httpmw.RefuseCodings(p.responder),
 		httpmw.LimitDepth(p.responder),
+		httpmw.JudgeLate(p.admits, p.authenticator, p.dpop, p.policy, p.responder),
 		httpmw.LimitBatch(p.limiter, p.responder),
 		httpmw.DropCredentials,
 		httpmw.RefuseRepeated(p.responder),

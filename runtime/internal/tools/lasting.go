@@ -38,17 +38,18 @@ type stream struct {
 type streamKey struct{}
 
 // boundStream ends answers that are event streams, and the calls behind them, no
-// later than subscriptions. An opaque token counts until it expires itself: to
+// later than subscriptions, but for changes that keep nobody out. An opaque token counts until it expires itself: to
 // cut a call off because the issuer was asked some seconds ago would be to fail it.
-func boundStream(next http.Handler, p *policy.Policy) http.Handler {
+func boundStream(next http.Handler, c *Config) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		caller := authn.FromContext(req.Context())
 		if caller == nil {
 			next.ServeHTTP(w, req) // callTool refuses it
 			return
 		}
-		lasts, end := lasting(context.WithoutCancel(req.Context()), caller, caller.TokenExpires, p.Door.Authentication, p.ClockSkew)
+		lasts, end := lasting(context.WithoutCancel(req.Context()), caller, caller.TokenExpires, c.Policy.Door.Authentication, c.Policy.ClockSkew)
 		defer end()
+		defer context.AfterFunc(c.Admits, end)()
 		ctx, cancel := within(req.Context(), lasts)
 		defer cancel()
 		next.ServeHTTP(w, req.WithContext(context.WithValue(ctx, streamKey{}, &stream{lasts, end})))

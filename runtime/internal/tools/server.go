@@ -37,6 +37,8 @@ type Observer interface {
 type Config struct {
 	Runtime *config.RuntimeConfig
 	Policy  *policy.Policy
+	// Admits ends when those whom Policy let in have to be judged anew.
+	Admits context.Context
 	// Builtins answer the tools whose upstream is builtin.
 	Builtins map[string]mcp.ToolHandler
 	Audit    *audit.Log
@@ -101,7 +103,7 @@ func NewServer(c Config) (*Server, error) {
 		s.touch()
 	}
 	server.AddReceivingMiddleware(toolsOnly, listed.middleware, s.streams.middleware(&c), authorize(&c, headers))
-	s.Handler = newHandlers(server, c.Policy, reportsProgress(c.Runtime))
+	s.Handler = newHandlers(server, &c, reportsProgress(c.Runtime))
 	for _, api := range apis {
 		s.upstreams = append(s.upstreams, api)
 	}
@@ -110,7 +112,7 @@ func NewServer(c Config) (*Server, error) {
 
 // newHandlers answers in JSON, and where progress is asked for and a tool can
 // report it as an event stream.
-func newHandlers(server *mcp.Server, p *policy.Policy, progress bool) http.Handler {
+func newHandlers(server *mcp.Server, c *Config, progress bool) http.Handler {
 	handler := func(json bool) http.Handler {
 		return mcp.NewStreamableHTTPHandler(func(*http.Request) *mcp.Server { return server }, &mcp.StreamableHTTPOptions{
 			Stateless:                    true,
@@ -124,7 +126,7 @@ func newHandlers(server *mcp.Server, p *policy.Policy, progress bool) http.Handl
 	if !progress {
 		return documents
 	}
-	events := boundStream(handler(false), p)
+	events := boundStream(handler(false), c)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if httpmw.WantsProgress(req.Context()) {
 			events.ServeHTTP(w, req)

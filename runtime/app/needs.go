@@ -1,0 +1,89 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"sync"
+
+	config "github.com/securedmcp/operator/api/config/v1alpha1"
+)
+
+// admissions are the configurations by which somebody has been let in: the one in
+// force and those before it that still have requests.
+type admissions struct {
+	mu   sync.Mutex
+	open map[*admission]struct{}
+}
+
+type admission struct {
+	needs  digests
+	revoke context.CancelFunc
+}
+
+// enter returns a context that ends when a configuration that judges callers
+// otherwise is in force, and how to leave.
+func (a *admissions) enter(needs digests) (context.Context, func()) {
+	ctx, revoke := context.WithCancel(context.Background())
+	entered := &admission{needs, revoke}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.open == nil {
+		a.open = map[*admission]struct{}{}
+	}
+	a.open[entered] = struct{}{}
+	return ctx, func() {
+		revoke()
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.open, entered)
+	}
+}
+
+// judge ends the admissions that the configuration with these needs may not grant.
+// All are compared with it: a text may have changed in between.
+func (a *admissions) judge(needs digests) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for entered := range a.open {
+		if judgesOtherwise(entered.needs, needs) {
+			entered.revoke()
+		}
+	}
+}
+
+type digests = map[string][sha256.Size]byte
+
+// needsOf returns what live.Instance.Needs has to be for c. Texts that only people
+// read are no part of it.
+func needsOf(c *config.RuntimeConfig) digests {
+	scopes := make([]config.Scope, len(c.Scopes))
+	for i, s := range c.Scopes {
+		s.Description = ""
+		scopes[i] = s
+	}
+	needs := digests{"": digestOf(c.Resource, c.Issuer, c.Audience, c.Tokens, scopes, c.RequiredScopes, c.Authentication, c.Revocation)}
+	for _, t := range c.Tools {
+		needs[t.Name] = digestOf(t.Scopes, t.Authentication)
+	}
+	return needs
+}
+
+// judgesOtherwise tells whether somebody whom the first let in may have to be kept out by
+// the second. What is only added keeps nobody out.
+func judgesOtherwise(before, after digests) bool {
+	for name, digest := range before {
+		if after[name] != digest {
+			return true
+		}
+	}
+	return false
+}
+
+func digestOf(values ...any) [sha256.Size]byte {
+	raw, err := json.Marshal(values)
+	if err != nil {
+		panic(err) // it was decoded from JSON
+	}
+	return sha256.Sum256(raw)
+}
