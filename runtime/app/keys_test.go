@@ -323,3 +323,16 @@ func TestTheBoundOfStaleKeysChangesWithoutTheIssuer(t *testing.T) {
 		t.Errorf("status %d, want 200", got)
 	}
 }
+
+// A flood of unknown keys must not have good clients throw their tokens away.
+func TestATokenOfANewKeyIsNotCalledBadBesideAFloodOfUnknownOnes(t *testing.T) {
+	f, stranger := start(t), oauthtest.New(t)
+	before := f.issuer.Count(oauthtest.EndpointJWKS)
+	for f.issuer.Count(oauthtest.EndpointJWKS) < before+3 { // the budget of one moment
+		f.status(stranger.Token(oauthtest.Claims{"iss": f.issuer.Issuer(), "scope": "invoices:read"}))
+	}
+	f.issuer.Rotate(jwa.ES256)
+	if got := f.status(f.token("invoices:read")); got != http.StatusOK {
+		t.Errorf("status %d, want 200", got)
+	}
+}

@@ -36,6 +36,15 @@ func TestAChangeThatLeavesTheLimitGivesNothingBack(t *testing.T) {
 	}
 }
 
+// Refusals by the door are answers like others: each costs an audit line.
+func TestACallerWhoLacksScopeIsLimitedToo(t *testing.T) {
+	f := startWith(t, func(c *config.RuntimeConfig) { c.RateLimit = &config.RateLimit{Requests: 1, PeriodSeconds: 3600} })
+	token := f.token("nothing:here")
+	if first, second := f.status(token), f.status(token); first != http.StatusForbidden || second != http.StatusTooManyRequests {
+		t.Errorf("status %d, then %d; want 403, then 429", first, second)
+	}
+}
+
 func TestTheMetricsOfTheStoreAreThoseOfTheConfigurationInForce(t *testing.T) {
 	server := redistest.Start(t)
 	f := start(t)

@@ -27,7 +27,7 @@ type key struct {
 	keyType     jwa.KeyType
 	curve       jwa.EllipticCurveAlgorithm
 	public      any
-	fingerprint [sha256.Size]byte // of the JWK as published
+	fingerprint [sha256.Size]byte // of all that is above, however the JWK is spelt
 }
 
 func (k *key) fits(name string, alg algorithm) bool {
@@ -122,7 +122,7 @@ func parseKey(raw json.RawMessage) *key {
 	if ops, ok := members["key_ops"]; ok && !verifies(ops) {
 		return nil
 	}
-	k := &key{kid: parsed.KeyID(), alg: parsed.Algorithm().String(), keyType: parsed.KeyType(), fingerprint: sha256.Sum256(raw)}
+	k := &key{kid: parsed.KeyID(), alg: parsed.Algorithm().String(), keyType: parsed.KeyType()}
 	switch typed := parsed.(type) {
 	case jwk.ECDSAPublicKey:
 		k.curve = typed.Crv()
@@ -132,7 +132,18 @@ func parseKey(raw json.RawMessage) *key {
 	if parsed.Raw(&k.public) != nil || !usable(k.public) {
 		return nil // as above: not on the curve, and the like
 	}
+	thumbprint, ok := thumbprintOf(k.public)
+	if !ok {
+		return nil
+	}
+	k.fingerprint = fingerprint(k, thumbprint)
 	return k
+}
+
+// fingerprint changes with what makes a key another one. Issuers add members such
+// as x5c to keys that stay, and write members in any order.
+func fingerprint(k *key, thumbprint Thumbprint) [sha256.Size]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%q %q %x", k.kid, k.alg, thumbprint))
 }
 
 // verifies tells whether key_ops (RFC 7517 section 4.3) lets a key verify.

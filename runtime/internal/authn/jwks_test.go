@@ -166,3 +166,45 @@ func TestKeySetsThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// Another spelling of the same keys must not end what they let in.
+func TestHowAKeyIsSpeltDoesNotMakeItAnother(t *testing.T) {
+	_, public := newJWK(t, "a")
+	set := func(change func(map[string]any)) *keySet {
+		changed := maps.Clone(public)
+		change(changed)
+		raw, err := json.MarshalIndent(map[string]any{"keys": []any{changed}}, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := parseKeySet(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	raw, err := json.Marshal(map[string]any{"keys": []any{public}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := parseKeySet(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, other := newJWK(t, "a")
+	for name, tc := range map[string]struct {
+		change func(map[string]any)
+		keeps  bool
+	}{
+		"white space":           {func(map[string]any) {}, true},
+		"a member more":         {func(m map[string]any) { m["x5t"] = "AAAA" }, true},
+		"another kid":           {func(m map[string]any) { m["kid"] = "b" }, false},
+		"an algorithm":          {func(m map[string]any) { m["alg"] = "ES256" }, false},
+		"other numbers":         {func(m map[string]any) { m["x"], m["y"] = other["x"], other["y"] }, false},
+		"a use that is no more": {func(m map[string]any) { m["use"] = "enc" }, false},
+	} {
+		if got := before.keeps(set(tc.change)); got != tc.keeps {
+			t.Errorf("%s: kept is %v, want %v", name, got, tc.keeps)
+		}
+	}
+}

@@ -120,7 +120,7 @@ func (k *Keys) set(ctx context.Context, maxStale time.Duration) (*keySet, *Error
 	if k.Age() <= maxStale {
 		return k.current.Load(), nil
 	}
-	if _, err := k.refetch(ctx); err != nil {
+	if _, err := k.refetchNow(ctx); err != nil {
 		return nil, err
 	}
 	if k.Age() > maxStale {
@@ -243,13 +243,23 @@ func (k *Keys) observe(err error) {
 	}
 }
 
-// refetch fetches the keys because a token names one that is not known, or
-// because they are too old. All callers of one moment share one fetch, and the
-// budget bounds how many there are; they wait beside the requests that are worked
-// on. It returns the newest keys either way, or an error where there was no place
-// to wait.
+// refetch fetches the keys because a token names one that is not known. All callers
+// of one moment share one fetch, and the budget bounds how many there are: where it
+// is used up, they wait for the next, since to call the token of a new key bad would
+// have a good client throw it away. They wait beside the requests that are worked on.
+// It returns the newest keys, or an error where there was no place to wait.
 func (k *Keys) refetch(ctx context.Context) (*keySet, *Error) {
-	r := k.join(ctx)
+	return k.await(ctx, k.join(ctx, 2*refetchEvery)) // more than the next takes to come
+}
+
+// refetchNow is refetch because the keys are too old. It waits for no budget: that a
+// fetch has just failed is why they are.
+func (k *Keys) refetchNow(ctx context.Context) (*keySet, *Error) {
+	return k.await(ctx, k.join(ctx, 0))
+}
+
+// await returns the newest keys once r has ended; nil is none.
+func (k *Keys) await(ctx context.Context, r *flight) (*keySet, *Error) {
 	if r == nil {
 		return k.current.Load(), nil
 	}
@@ -265,19 +275,24 @@ func (k *Keys) refetch(ctx context.Context) (*keySet, *Error) {
 	return k.current.Load(), nil
 }
 
-// join returns the fetch under way, or starts one if the budget allows.
-func (k *Keys) join(ctx context.Context) *flight {
+// join returns the fetch under way, or begins one as soon as the budget allows. It
+// returns nil if that is not within patience.
+func (k *Keys) join(ctx context.Context, patience time.Duration) *flight {
 	k.flight.Lock()
 	defer k.flight.Unlock()
 	if k.pending != nil {
 		return k.pending
 	}
-	if !k.budget.Allow() {
+	turn := k.budget.Reserve() // of which there is one at a time
+	delay := turn.Delay()
+	if delay > patience {
+		turn.Cancel()
 		return nil
 	}
 	r := &flight{done: make(chan struct{})}
 	k.pending = r
-	go k.runRefetch(context.WithoutCancel(ctx), r)
+	ctx = context.WithoutCancel(ctx)
+	time.AfterFunc(delay, func() { k.runRefetch(ctx, r) })
 	return r
 }
 
