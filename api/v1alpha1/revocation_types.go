@@ -18,7 +18,7 @@ type Revocation struct {
 	// +kubebuilder:validation:items:MaxLength=256
 	Subjects []string `json:"subjects,omitempty"`
 
-	// clients refuses tokens by client_id, azp or cid. Default: none.
+	// clients refuses tokens by client_id, azp, appid or cid. Default: none.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=256

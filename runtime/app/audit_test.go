@@ -152,3 +152,18 @@ func TestAStreamIsAuditedWhenItOpens(t *testing.T) {
 		return len(lines) == 1 && lines[0]["method"] == "subscriptions/listen" && lines[0]["decision"] == "allowed"
 	}, f.Logs)
 }
+
+// No login meets two tools that want different ones: the challenge asks for one that
+// there is.
+func TestTheChallengeOfABatchNamesALoginThatThereIs(t *testing.T) {
+	f := startWith(t, func(c *config.RuntimeConfig) {
+		c.Tools[0].Authentication = &config.Authentication{ACRValues: []string{"gold"}}
+		c.Tools[1].Authentication = &config.Authentication{ACRValues: []string{"silver"}}
+	})
+	resp := f.Do(runtimetest.Request{Token: f.token("invoices:write"), Version: "2025-03-26", Body: `[` +
+		`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"lookup_invoice","arguments":{"invoiceId":"1"}}},` +
+		`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"void_invoice","arguments":{"invoiceId":"1"}}}]`})
+	if got := resp.Challenge()["acr_values"]; got != "gold" && got != "silver" {
+		t.Errorf("acr_values %q, want that of a tool", got)
+	}
+}

@@ -26,5 +26,13 @@ func (b *builder) newLimiter(c *config.RuntimeConfig, s store) ratelimit.Limiter
 
 func rateOf(r *config.RateLimit) ratelimit.Rate {
 	period := time.Duration(cmp.Or(r.PeriodSeconds, config.DefaultRatePeriodSeconds)) * time.Second
-	return ratelimit.Rate{Interval: period / time.Duration(r.Requests), Burst: cmp.Or(r.Burst, r.Requests)}
+	return ratelimit.Rate{Interval: period / time.Duration(r.Requests), Burst: burstOf(r)}
+}
+
+// burstOf returns how many requests are allowed at once, 0 where nothing is limited.
+func burstOf(r *config.RateLimit) int {
+	if r == nil {
+		return 0
+	}
+	return cmp.Or(r.Burst, r.Requests)
 }

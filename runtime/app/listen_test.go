@@ -107,6 +107,16 @@ func TestAStreamEndsWhenThePolicyChanges(t *testing.T) {
 	}
 }
 
+func TestTheFirstToolsOfAServerAreTold(t *testing.T) {
+	f := startWith(t, func(c *config.RuntimeConfig) { c.Tools = nil })
+	opened, ended := f.listen(t, f.token("invoices:read"))
+	waitOpen(t, opened, ended)
+	f.Replace(runtimetest.Billing(f.issuer.Issuer(), f.api.URL))
+	if text := <-ended; !strings.Contains(text, listChanged) {
+		t.Errorf("the stream was not told of the tools: %s", text)
+	}
+}
+
 func TestStoppingEndsStreams(t *testing.T) {
 	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
 	raw := mustEncode(t, runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1"))

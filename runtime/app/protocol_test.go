@@ -288,6 +288,21 @@ func TestABatchIsBoundedAndPaysForEachOfItsCalls(t *testing.T) {
 	}
 }
 
+// What can never succeed is not asked to come again.
+func TestABatchOfMoreThanIsAllowedAtOnceIsTooLarge(t *testing.T) {
+	f := startWith(t, func(c *config.RuntimeConfig) {
+		c.RateLimit = &config.RateLimit{Requests: 3600, PeriodSeconds: 3600, Burst: 2}
+	})
+	call := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"lookup_invoice","arguments":{"invoiceId":"1"}}}`
+	resp := f.Do(runtimetest.Request{Token: f.token("invoices:read"), Version: "2025-03-26", Body: "[" + call + "," + call + "," + call + "]"})
+	if retry := resp.Header.Get("Retry-After"); resp.Status != http.StatusBadRequest || retry != "" || !strings.Contains(string(resp.Body), "batch_too_large") {
+		t.Errorf("status %d, Retry-After %q, body %s", resp.Status, retry, resp.Body)
+	}
+	if got := len(f.api.Requests()); got != 0 {
+		t.Errorf("the upstream was asked %d times", got)
+	}
+}
+
 func TestHeadersOfSessionsAreIgnored(t *testing.T) {
 	f := start(t)
 	for _, version := range []string{"2025-06-18", runtimetest.Modern} {

@@ -54,7 +54,7 @@ func routes(p parts) http.Handler {
 		httpmw.RefuseCodings(p.responder),
 		httpmw.LimitDepth(p.responder),
 		httpmw.JudgeLate(p.admits, p.authenticator, p.dpop, p.policy, p.responder),
-		httpmw.LimitBatch(p.limiter, p.responder),
+		httpmw.LimitBatch(p.limiter, burstOf(p.config.RateLimit), p.responder),
 		httpmw.DropCredentials,
 		httpmw.RefuseRepeated(p.responder),
 		httpmw.CheckVersion(p.responder),

@@ -195,6 +195,7 @@ func TestRevocationHoldsForTokensThatAreRemembered(t *testing.T) {
 	}{
 		"by subject":   {config.Revocation{Subjects: []string{"mallory"}}, oauthtest.Claims{"sub": "mallory"}, oauthtest.Claims{"sub": "alice"}},
 		"by client":    {config.Revocation{Clients: []string{"evil"}}, oauthtest.Claims{"client_id": "evil"}, oauthtest.Claims{"client_id": "good"}},
+		"by appid":     {config.Revocation{Clients: []string{"evil"}}, oauthtest.Claims{"appid": "evil", "client_id": nil}, oauthtest.Claims{"appid": "good", "client_id": nil}},
 		"by azp":       {config.Revocation{Clients: []string{"evil"}}, oauthtest.Claims{"azp": "evil", "client_id": "good"}, oauthtest.Claims{"azp": "good"}},
 		"by token id":  {config.Revocation{TokenIDs: []string{"t-1"}}, oauthtest.Claims{"jti": "t-1"}, oauthtest.Claims{"jti": "t-2"}},
 		"by a number":  {config.Revocation{TokenIDs: []string{"7"}}, oauthtest.Claims{"jti": 7}, oauthtest.Claims{"jti": "8"}},

@@ -3,8 +3,10 @@ package app_test
 import (
 	"encoding/json"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/test/oauthtest"
@@ -169,6 +171,40 @@ func TestJSONObjectsAreStructuredContent(t *testing.T) {
 	structured, _ := result["structuredContent"].(map[string]any)
 	if structured["uri"] != "/invoices/1" {
 		t.Errorf("structuredContent %v", result["structuredContent"])
+	}
+}
+
+// What the upstream gets wrong must not become the answer's own mistake.
+func TestWhatIsStructuredContentIsJSONThatClientsCanRead(t *testing.T) {
+	for name, tc := range map[string]struct {
+		body string
+		want any
+	}{
+		"text that is not UTF-8":     {"{\"a\":\"x\xff\"}", map[string]any{"a": "x\uFFFD"}},
+		"objects as deep as allowed": {strings.Repeat(`{"a":`, 63) + `{}` + strings.Repeat("}", 63), "any"},
+		"objects that are too deep":  {strings.Repeat(`{"a":`, 64) + `{}` + strings.Repeat("}", 64), nil},
+		"a list":                     {`[1]`, nil},
+		"no JSON":                    {`{"a":`, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			api := runtimetest.NewAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/json")
+				_, _ = w.Write([]byte(tc.body))
+			})
+			r, token := startTool(t, api, anySchema, config.HTTPTool{Method: "GET", Path: "/i/{id}"})
+			resp := r.Do(runtimetest.Call(token, "t", map[string]any{"id": "1"}))
+			if !utf8.Valid(resp.Body) {
+				t.Errorf("the answer is not UTF-8: %q", resp.Body)
+			}
+			result, _ := resp.JSON()["result"].(map[string]any)
+			got := result["structuredContent"]
+			if tc.want == "any" && got != nil {
+				return
+			}
+			if !reflect.DeepEqual(got, tc.want) {
+				t.Errorf("structuredContent %v, want %v", got, tc.want)
+			}
+		})
 	}
 }
 

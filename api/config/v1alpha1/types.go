@@ -253,7 +253,7 @@ type Revocation struct {
 	IssuedBefore *time.Time `json:"issuedBefore,omitempty"`
 	// Subjects refuses tokens by sub.
 	Subjects []string `json:"subjects,omitempty"`
-	// Clients refuses tokens by client_id, azp or cid.
+	// Clients refuses tokens by client_id, azp, appid or cid.
 	Clients []string `json:"clients,omitempty"`
 	// TokenIDs refuses tokens by jti.
 	TokenIDs []string `json:"tokenIDs,omitempty"`

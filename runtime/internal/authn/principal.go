@@ -12,7 +12,7 @@ import (
 type Principal struct {
 	// Subject is the sub claim, or the client's id where there is no sub.
 	Subject string
-	// ClientID is the client_id, azp or cid claim, in this order.
+	// ClientID is the client_id, azp, appid or cid claim, in this order.
 	ClientID string
 	// Scopes are the declared scopes that the token carries, with all that
 	// they imply.

@@ -79,11 +79,15 @@ func (r *rules) boundTo(c claims) (*Thumbprint, *Error) {
 	return &key, nil
 }
 
+// clientClaims name the client of a token: RFC 9068, OpenID Connect, Entra ID's tokens
+// of version 1, and Okta.
+var clientClaims = []string{"client_id", "azp", "appid", "cid"}
+
 func (r *rules) identify(p *Principal, c claims) (err *Error) {
 	if p.Subject, err = c.text("sub"); err != nil {
 		return err
 	}
-	p.ClientID = c.firstText("client_id", "azp", "cid")
+	p.ClientID = c.firstText(clientClaims...)
 	if p.Subject == "" {
 		p.Subject = p.ClientID
 	}
@@ -97,15 +101,15 @@ func (r *rules) identify(p *Principal, c claims) (err *Error) {
 	return err
 }
 
-// checkRevocation looks at every name that a token may be revoked by. Both of
-// client_id and azp count: an entry of the list must not depend on which one
-// the issuer happens to write. A name that is no string equals none of the list,
+// checkRevocation looks at every name that a token may be revoked by. All of
+// clientClaims count: an entry of the list must not depend on which one the
+// issuer happens to write. A name that is no string equals none of the list,
 // and is not believed while there is one.
 func (r *rules) checkRevocation(p *Principal, c claims) *Error {
 	if slices.Contains(r.revocation.Subjects, p.Subject) {
 		return refuse(Revoked, "the subject is revoked")
 	}
-	for _, name := range []string{"client_id", "azp", "cid"} {
+	for _, name := range clientClaims {
 		if c.listed(name, r.revocation.Clients) {
 			return refuse(Revoked, "the client is revoked")
 		}

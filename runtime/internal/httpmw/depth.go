@@ -10,9 +10,9 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how deep JSON may be nested. Decoders recurse, and a body of
+// MaxDepth is how deep JSON may be nested. Decoders recurse, and a body of
 // brackets alone would exhaust a goroutine's stack, which ends the process.
-const maxDepth = 64
+const MaxDepth = 64
 
 // LimitDepth refuses bodies that are nested too deep. It comes after the door:
 // nothing of a stranger's body is read.
@@ -28,7 +28,7 @@ func LimitDepth(r *Responder) func(http.Handler) http.Handler {
 				r.Refuse(w, req, bodyRefusal(err))
 				return
 			}
-			if depth(body) > maxDepth {
+			if Depth(body) > MaxDepth {
 				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "nested_too_deep", Reason: "nested_too_deep"})
 				return
 			}
@@ -99,9 +99,9 @@ func bodyRefusal(err error) Refusal {
 	return Refusal{Status: http.StatusBadRequest, Error: "invalid_request", Reason: "body_not_read"}
 }
 
-// depth returns how deep arrays and objects are nested in JSON. For what is no
+// Depth returns how deep arrays and objects are nested in JSON. For what is no
 // JSON it returns some bound on what a decoder might make of it.
-func depth(body []byte) int {
+func Depth(body []byte) int {
 	deepest, level := 0, 0
 	inString := false
 	for i := 0; i < len(body); i++ {

@@ -12,7 +12,7 @@ func TestDepth(t *testing.T) {
 		`"[[["`: 0, `"\"[["`: 0, `"\\"[[]]`: 2, `{"[":"{"}`: 1,
 		strings.Repeat("[", 1000): 1000,
 	} {
-		if got := depth([]byte(body)); got != want {
+		if got := Depth([]byte(body)); got != want {
 			t.Errorf("%.20s: depth %d, want %d", body, got, want)
 		}
 	}
@@ -28,7 +28,7 @@ func FuzzDepth(f *testing.F) {
 		if json.Unmarshal(body, &v) != nil {
 			return
 		}
-		if got, want := depth(body), nested(v); got < want {
+		if got, want := Depth(body), nested(v); got < want {
 			t.Fatalf("%q: depth %d, a decoder finds %d", body, got, want)
 		}
 	})

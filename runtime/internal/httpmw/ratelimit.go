@@ -16,9 +16,20 @@ func LimitRate(limiter ratelimit.Limiter, r *Responder) func(http.Handler) http.
 }
 
 // LimitBatch charges the messages of a batch beyond the first, which LimitRate
-// has charged.
-func LimitBatch(limiter ratelimit.Limiter, r *Responder) func(http.Handler) http.Handler {
-	return charge(limiter, r, func(req *http.Request) int { return calls(req.Context()) - 1 })
+// has charged. A batch of more than burst, what is allowed at once, is told so:
+// whenever it came again it would be too large.
+func LimitBatch(limiter ratelimit.Limiter, burst int, r *Responder) func(http.Handler) http.Handler {
+	further := charge(limiter, r, func(req *http.Request) int { return calls(req.Context()) - 1 })
+	return func(next http.Handler) http.Handler {
+		charged := further(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+			if limiter != nil && calls(req.Context()) > burst {
+				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "batch_too_large", Reason: "batch_too_large"})
+				return
+			}
+			charged.ServeHTTP(w, req)
+		})
+	}
 }
 
 func charge(limiter ratelimit.Limiter, r *Responder, count func(*http.Request) int) func(http.Handler) http.Handler {

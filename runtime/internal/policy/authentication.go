@@ -31,7 +31,7 @@ func (a Authentication) And(b Authentication) Authentication {
 	} else if len(b.ACRValues) > 0 {
 		out.ACRValues = slices.DeleteFunc(slices.Clone(b.ACRValues), func(v string) bool { return !slices.Contains(a.ACRValues, v) })
 		if len(out.ACRValues) == 0 {
-			out.ACRValues = []string{impossible}
+			out.ACRValues = []string{noCommonValue}
 		}
 	}
 	if out.MaxAge == 0 || b.MaxAge > 0 && b.MaxAge < out.MaxAge {
@@ -40,9 +40,11 @@ func (a Authentication) And(b Authentication) Authentication {
 	return out
 }
 
-// impossible is no token's acr: it has a space. Validate refuses configurations
-// that would need it.
-const impossible = "no common value"
+// noCommonValue is no token's acr: it has a space. Validate refuses configurations
+// of which a call would need it.
+const noCommonValue = "no common value"
+
+func (a Authentication) impossible() bool { return slices.Contains(a.ACRValues, noCommonValue) }
 
 // Met tells whether a login of the context, at the time, is enough now. The zero
 // time stands for a token that does not say when. A login of the future is none.

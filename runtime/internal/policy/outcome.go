@@ -60,7 +60,7 @@ func (o *Outcome) Deny(d *Denial) {
 }
 
 // Denial returns the refusal, or nil. That of several is one that asks for what
-// all of them need.
+// all of them need, as far as one login can be that.
 func (o *Outcome) Denial() *Denial {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -79,6 +79,9 @@ func (o *Outcome) Denial() *Denial {
 			all.Authentication = d.Authentication
 		default:
 			both := all.Authentication.And(*d.Authentication)
+			if both.impossible() { // there is no login for all of them at once
+				both.ACRValues = all.Authentication.ACRValues
+			}
 			all.Authentication = &both
 		}
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/securedmcp/operator/api/config/compile"
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
+	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/upstream"
 )
 
@@ -108,14 +109,19 @@ func toResult(resp *upstream.Response) *mcp.CallToolResult {
 	case !isText(resp.ContentType):
 		return failure("the upstream answered with a content type that is neither JSON nor text")
 	}
-	result := success(printable(resp.Body, len(resp.Body)))
-	if isJSON(resp.ContentType) {
-		var object map[string]json.RawMessage
-		if json.Unmarshal(resp.Body, &object) == nil && object != nil {
-			result.StructuredContent = json.RawMessage(resp.Body)
-		}
+	text := printable(resp.Body, len(resp.Body))
+	result := success(text)
+	if isJSON(resp.ContentType) && isObject(text) {
+		result.StructuredContent = json.RawMessage(text)
 	}
 	return result
+}
+
+// isObject tells whether text is a JSON object that is nested no deeper than what
+// clients may send: theirs is the next decoder.
+func isObject(text string) bool {
+	var object map[string]json.RawMessage
+	return httpmw.Depth([]byte(text)) <= httpmw.MaxDepth && json.Unmarshal([]byte(text), &object) == nil && object != nil
 }
 
 func success(text string) *mcp.CallToolResult {

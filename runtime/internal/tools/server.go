@@ -84,7 +84,7 @@ func NewServer(c Config) (*Server, error) {
 		},
 		Logger: silent,
 	})
-	s := &Server{touch: func() {}, streams: newStreams()}
+	s := &Server{touch: func() { touchEmpty(server) }, streams: newStreams()}
 	headers, listed := map[string]paramHeaders{}, catalog{}
 	for i := range c.Runtime.Tools {
 		t := &c.Runtime.Tools[i]
@@ -108,6 +108,16 @@ func NewServer(c Config) (*Server, error) {
 		s.upstreams = append(s.upstreams, api)
 	}
 	return s, nil
+}
+
+// touchEmpty is touch for a server without tools: a tool comes and goes. Nobody sees
+// it, since lists and calls are answered by what is declared.
+func touchEmpty(server *mcp.Server) {
+	const name = "nothing"
+	server.AddTool(&mcp.Tool{Name: name, InputSchema: anyArguments}, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		return nil, errors.New("there is no such tool")
+	})
+	server.RemoveTools(name)
 }
 
 // newHandlers answers in JSON, and where progress is asked for and a tool can

@@ -18,7 +18,7 @@ type RevocationApplyConfiguration struct {
 	IssuedBefore *v1.Time `json:"issuedBefore,omitempty"`
 	// subjects refuses tokens by sub. Default: none.
 	Subjects []string `json:"subjects,omitempty"`
-	// clients refuses tokens by client_id, azp or cid. Default: none.
+	// clients refuses tokens by client_id, azp, appid or cid. Default: none.
 	Clients []string `json:"clients,omitempty"`
 	// tokenIDs refuses tokens by jti. Default: none.
 	TokenIDs []string `json:"tokenIDs,omitempty"`
