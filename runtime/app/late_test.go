@@ -44,12 +44,14 @@ func (f fixture) holdBack(t *testing.T, token string, meanwhile func()) *http.Re
 // Who holds the body of a request back gets nothing for it.
 func TestABodyThatComesLateIsJudgedByWhatHoldsThen(t *testing.T) {
 	t.Run("nothing has changed", func(t *testing.T) {
+		t.Parallel()
 		f := start(t)
 		if resp := f.holdBack(t, f.token("invoices:write"), func() {}); resp.StatusCode != http.StatusOK {
 			t.Errorf("status %s, want 200", resp.Status)
 		}
 	})
 	t.Run("a text has changed", func(t *testing.T) {
+		t.Parallel()
 		f := start(t)
 		resp := f.holdBack(t, f.token("invoices:write"), func() {
 			f.change(func(c *config.RuntimeConfig) { c.Title = "Another title" })
@@ -64,6 +66,7 @@ func TestABodyThatComesLateIsJudgedByWhatHoldsThen(t *testing.T) {
 		"the audience is another one": func(c *config.RuntimeConfig) { c.Audience = "https://other.example.com" },
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f := start(t)
 			resp := f.holdBack(t, f.token("invoices:write"), func() { f.change(change) })
 			if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "1" {
@@ -73,6 +76,7 @@ func TestABodyThatComesLateIsJudgedByWhatHoldsThen(t *testing.T) {
 		})
 	}
 	t.Run("the token expires", func(t *testing.T) {
+		t.Parallel()
 		f := startWith(t, func(c *config.RuntimeConfig) { zero := 0; c.Tokens.ClockSkewSeconds = &zero })
 		expires := time.Now().Add(2 * time.Second).Truncate(time.Second)
 		token := f.issuer.Token(oauthtest.Claims{"scope": "invoices:write", "exp": expires})
@@ -83,6 +87,7 @@ func TestABodyThatComesLateIsJudgedByWhatHoldsThen(t *testing.T) {
 		f.checkNothingRan(t)
 	})
 	t.Run("the key is removed", func(t *testing.T) {
+		t.Parallel()
 		f := start(t)
 		token, key := f.token("invoices:write"), f.issuer.SigningKey()
 		resp := f.holdBack(t, token, func() {
