@@ -110,8 +110,8 @@ func (b *builder) build(ctx context.Context, src *live.Source) (instance *live.I
 // assemble builds what Routes puts in order; held gets what has to be closed.
 func (b *builder) assemble(ctx context.Context, c *config.RuntimeConfig, files map[string][]byte, held *closers) (p parts, server *tools.Server, err error) {
 	p = parts{config: c, logger: b.options.Logger}
-	admits, leave := b.admissions.enter(needsOf(c))
-	p.admits = admits
+	admission, leave := b.admissions.enter(needsOf(c))
+	p.admission = admission
 	held.add(leave)
 	if p.resource, err = url.Parse(c.Resource); err != nil {
 		return p, nil, fmt.Errorf("resource: %w", err)
@@ -147,7 +147,7 @@ func (b *builder) newServer(c *config.RuntimeConfig, p *parts) (*tools.Server, e
 	log := audit.New(b.options.Logger, c.Resource, c.Issuer)
 	p.responder = newResponder(p.resource, p.policy, log, b.metrics, b.pace)
 	server, err := tools.NewServer(tools.Config{
-		Runtime: c, Policy: p.policy, Admits: p.admits, Builtins: b.options.Builtins, Audit: log,
+		Runtime: c, Policy: p.policy, WhenRevoked: p.admission.whenEnded, Builtins: b.options.Builtins, Audit: log,
 		Observer: b.metrics, Logger: b.options.Logger, Version: b.options.Version,
 	})
 	if err != nil {

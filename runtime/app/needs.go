@@ -16,23 +16,29 @@ type admissions struct {
 	open map[*admission]struct{}
 }
 
+// admission ends when a configuration that judges callers otherwise is in force.
 type admission struct {
 	needs  digests
+	lasts  context.Context
 	revoke context.CancelFunc
 }
 
-// enter returns a context that ends when a configuration that judges callers
-// otherwise is in force, and how to leave.
-func (a *admissions) enter(needs digests) (context.Context, func()) {
-	ctx, revoke := context.WithCancel(context.Background())
-	entered := &admission{needs, revoke}
+func (a *admission) ended() bool { return a.lasts.Err() != nil }
+
+// whenEnded has f called then, unless stop is called before.
+func (a *admission) whenEnded(f func()) (stop func() bool) { return context.AfterFunc(a.lasts, f) }
+
+// enter returns an admission and how to leave.
+func (a *admissions) enter(needs digests) (*admission, func()) {
+	lasts, revoke := context.WithCancel(context.Background())
+	entered := &admission{needs, lasts, revoke}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.open == nil {
 		a.open = map[*admission]struct{}{}
 	}
 	a.open[entered] = struct{}{}
-	return ctx, func() {
+	return entered, func() {
 		revoke()
 		a.mu.Lock()
 		defer a.mu.Unlock()

@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"context"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -29,9 +28,8 @@ type parts struct {
 	limiter       ratelimit.Limiter
 	tracer        *tracing.Tracer // nil where nothing is traced
 	mcp           http.Handler
-	// admits ends when a configuration that judges callers otherwise is in force.
-	admits context.Context
-	logger *slog.Logger
+	admission     *admission
+	logger        *slog.Logger
 }
 
 // routes is the public listener, and the order in which a request is judged.
@@ -53,7 +51,7 @@ func routes(p parts) http.Handler {
 		httpmw.UseProof(p.policy, p.responder),
 		httpmw.RefuseCodings(p.responder),
 		httpmw.LimitDepth(p.responder),
-		httpmw.JudgeLate(p.admits, p.authenticator, p.dpop, p.policy, p.responder),
+		httpmw.JudgeLate(p.admission.ended, p.authenticator, p.dpop, p.policy, p.responder),
 		httpmw.LimitBatch(p.limiter, burstOf(p.config.RateLimit), p.responder),
 		httpmw.DropCredentials,
 		httpmw.RefuseRepeated(p.responder),

@@ -1,7 +1,6 @@
 package httpmw
 
 import (
-	"context"
 	"net/http"
 	"time"
 
@@ -19,9 +18,9 @@ const (
 
 // JudgeLate judges callers whose bodies were long in coming once more, now that
 // something is about to run for them. Whoever held a body back would outlive the
-// token, its key, or a revocation otherwise. When admits has ended, another
-// configuration judges callers: nothing has run, so the caller is asked to come again.
-func JudgeLate(admits context.Context, v authn.Authenticator, dpop *authn.DPoP, p *policy.Policy, r *Responder) func(http.Handler) http.Handler {
+// token, its key, or a revocation otherwise. Once revoked tells that another
+// configuration judges callers, the caller is asked to come again: nothing has run.
+func JudgeLate(revoked func() bool, v authn.Authenticator, dpop *authn.DPoP, p *policy.Policy, r *Responder) func(http.Handler) http.Handler {
 	door := p.Scopes.Names(p.Door.Scopes)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -29,7 +28,7 @@ func JudgeLate(admits context.Context, v authn.Authenticator, dpop *authn.DPoP, 
 				next.ServeHTTP(w, req)
 				return
 			}
-			if admits.Err() != nil {
+			if revoked() {
 				r.Refuse(w, req, Refusal{
 					Status: http.StatusServiceUnavailable, Error: "temporarily_unavailable",
 					RetryAfter: retryAfterChange, Reason: "policy_changed",

@@ -49,7 +49,7 @@ func boundStream(next http.Handler, c *Config) http.Handler {
 		}
 		lasts, end := lasting(context.WithoutCancel(req.Context()), caller, caller.TokenExpires, c.Policy.Door.Authentication, c.Policy.ClockSkew)
 		defer end()
-		defer context.AfterFunc(c.Admits, end)()
+		defer c.WhenRevoked(end)()
 		ctx, cancel := within(req.Context(), lasts)
 		defer cancel()
 		next.ServeHTTP(w, req.WithContext(context.WithValue(ctx, streamKey{}, &stream{lasts, end})))

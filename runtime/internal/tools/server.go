@@ -37,8 +37,9 @@ type Observer interface {
 type Config struct {
 	Runtime *config.RuntimeConfig
 	Policy  *policy.Policy
-	// Admits ends when those whom Policy let in have to be judged anew.
-	Admits context.Context
+	// WhenRevoked has a function called when those whom Policy let in have to be judged
+	// anew, unless stop is called before.
+	WhenRevoked func(func()) (stop func() bool)
 	// Builtins answer the tools whose upstream is builtin.
 	Builtins map[string]mcp.ToolHandler
 	Audit    *audit.Log
