@@ -107,7 +107,7 @@ func BenchmarkMemory(b *testing.B) {
 	idle := p.resident(b)
 	next := newTokens(b, issuer, tokens)
 	sent := 0
-	for sent < tokens-connections*64 {
+	for sent < tokens-connections*64 { // each of them once, and all of them are remembered
 		sent += p.load(b, connections, roundTime/4, http.StatusOK, next)
 	}
 	full := p.resident(b)

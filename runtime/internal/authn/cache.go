@@ -12,10 +12,12 @@ import (
 type digest [sha256.Size]byte
 
 const (
-	cacheShards     = 32
-	cacheMaxEntries = 100_000
+	cacheShards = 32
+	// cacheMaxEntries is room for a hundred thousand, which do not fall on the shards
+	// evenly.
+	cacheMaxEntries = 112_000
 	// cacheMaxBytes bounds what is kept of principals, whose names may be as long as
-	// a token can carry: 160 bytes each where there are as many as there may be.
+	// a token can carry: 150 bytes each where there are as many as there may be.
 	cacheMaxBytes = 16 << 20
 
 	shardMaxEntries = cacheMaxEntries / cacheShards

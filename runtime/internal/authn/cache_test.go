@@ -1,6 +1,7 @@
 package authn
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"strconv"
 	"strings"
@@ -105,6 +106,21 @@ func TestTheCacheForgetsExactlyAtExpiry(t *testing.T) {
 }
 
 // BenchmarkCacheGet is what a remembered token costs beyond its digest.
+func TestAHundredThousandTokensAreRemembered(t *testing.T) {
+	const tokens = 100_000
+	c, now := new(cache), time.Now()
+	p := &Principal{Subject: "user-1", ClientID: "assistant", Expires: now.Add(time.Hour)}
+	token := func(i int) digest { return sha256.Sum256([]byte(strconv.Itoa(i))) } // as unevenly as they come
+	for i := range tokens {
+		c.put(token(i), 0, p, now)
+	}
+	for i := range tokens {
+		if c.get(token(i), 0, now) == nil {
+			t.Fatalf("token %d of %d is forgotten", i, tokens)
+		}
+	}
+}
+
 func BenchmarkCacheGet(b *testing.B) {
 	var c cache
 	now := time.Now()
