@@ -143,6 +143,7 @@ func TestACallGoesOnWhileOthersAreAllowedMore(t *testing.T) {
 	added := c.Tools[0]
 	added.Name = "another"
 	c.Title, c.Tools = "Another title", append(c.Tools, added)
+	c.Scopes = append(c.Scopes, config.Scope{Name: "another"})
 	f.Replace(c)
 	c.RequiredScopes = []string{"invoices:write"}
 	select {

@@ -26,8 +26,8 @@ type Instance struct {
 	Retire func(next *Instance)
 	// Tools is a digest of the tools that clients see, for Retire to compare.
 	Tools [sha256.Size]byte
-	// Needs are digests of what callers have to bring: of all of them under "", and
-	// of those of a tool under its name. They are for Retire to compare, too.
+	// Needs are digests of what callers are judged by, each by what that is. They are
+	// for Retire to compare, too.
 	Needs map[string][sha256.Size]byte
 	// Close is called once, when the instance has been replaced and its last
 	// request has ended.
