@@ -31,7 +31,7 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 		s.no(v1alpha1.ConditionAccepted, objection.reason, objection.message)
 		return nil
 	}
-	older, err := r.olderClaim(ctx, s.server, claims(s.server))
+	older, err := r.olderClaim(ctx, s.server, claimsAsked(s.server))
 	if err != nil {
 		return fmt.Errorf("looking for other claims of %s: %w", s.server.Spec.Resource, err)
 	}
@@ -52,7 +52,9 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 		return nil
 	}
 	if objection := r.policy.object(s.server); objection != nil {
-		s.children = s.withoutTemplate(children, rendered.Resource)
+		if s.children, err = r.withoutTemplate(ctx, s, children, rendered.Resource); err != nil {
+			return err
+		}
 		s.no(v1alpha1.ConditionAccepted, objection.reason, objection.message)
 		return nil
 	}
@@ -63,13 +65,17 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 
 // withoutTemplate returns what pods of an older template can be given when the
 // policy objects to an image or an annotation of the newest: the configuration,
-// since a revocation does not wait for an administrator. Under another URL than the one that is routed nobody would
-// reach it.
-func (s *scope) withoutTemplate(children []child, resource string) []child {
+// since a revocation does not wait for an administrator. Under another URL than the
+// one that is routed nobody would reach it, and one that names files that the pods do
+// not have would keep each that starts from becoming ready.
+func (r *Reconciler) withoutTemplate(ctx context.Context, s *scope, children []child, resource string) ([]child, error) {
 	if resource != s.status.URL {
-		return nil
+		return nil, nil
 	}
-	return slices.DeleteFunc(children, func(c child) bool { return c.kind != kindConfigMap || !c.exists() })
+	if same, err := r.sameFiles(ctx, s.server); !same || err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(children, func(c child) bool { return c.kind != kindConfigMap || !c.exists() }), nil
 }
 
 // conflict says how the claims of server and of an older one collide.
@@ -78,8 +84,16 @@ func conflict(server, older *v1alpha1.SecuredMCPServer) string {
 	if canonical(resource) == canonical(older.Spec.Resource) {
 		return fmt.Sprintf("spec.resource %s belongs to the older SecuredMCPServer %s; want another resource here, or that one changed or deleted", resource, key)
 	}
+	if servesOther(older) && shareClaims(claimsAsked(server), claimsOf(older.Status.URL, true)) {
+		return fmt.Sprintf("spec.resource %s is what the older SecuredMCPServer %s still serves, as %s, since its newest spec is not accepted; "+
+			"want another resource here, or that one mended or deleted", resource, key, older.Status.URL)
+	}
 	return fmt.Sprintf("a route for spec.resource %s would take what belongs to the older SecuredMCPServer %s with %s: routes cannot tell ports apart; "+
 		"want another host or path here, or that one changed or deleted", resource, key, older.Spec.Resource)
+}
+
+func shareClaims(a, b []string) bool {
+	return slices.ContainsFunc(a, func(claim string) bool { return slices.Contains(b, claim) })
 }
 
 const leftAlone = "; it is left alone; delete it, or give this SecuredMCPServer another name"

@@ -227,6 +227,13 @@ func TestARevocationDoesNotWaitForAnImageThatIsAllowed(t *testing.T) {
 		t.Error("the revocation is not served")
 	}
 
+	t.Run("unless the configuration needs a file that the pods do not have", func(t *testing.T) {
+		w := w.in(t)
+		w.writes.take()
+		w.update(s, func() { s.Spec.Tokens.CABundleRef = &v1alpha1.ConfigMapKeyRef{Name: "another-ca"} })
+		w.settle(s)
+		w.wantWrites("PATCH securedmcpservers/a/status")
+	})
 	t.Run("unless it comes with another URL, which nothing routes", func(t *testing.T) {
 		w := w.in(t)
 		w.update(s, func() { s.Spec.Resource += "/elsewhere" })

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"net/url"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -14,9 +15,30 @@ import (
 // claimIndex finds servers by what they claim.
 const claimIndex = "claims"
 
-// claims are what only one server of the cluster can have: its resource and, if
-// it has an Ingress or an HTTPRoute, what that routes.
+// claims are what only one server of the cluster can have: what it asks for, and
+// what it serves while that is something else, because its newest spec is not
+// accepted.
 func claims(s *v1alpha1.SecuredMCPServer) []string {
+	all := claimsAsked(s)
+	if !servesOther(s) {
+		return all
+	}
+	for _, claim := range claimsOf(s.Status.URL, true) {
+		if !slices.Contains(all, claim) {
+			all = append(all, claim)
+		}
+	}
+	return all
+}
+
+// servesOther tells whether s serves another resource than it asks for.
+func servesOther(s *v1alpha1.SecuredMCPServer) bool {
+	return s.Status.URL != "" && canonical(s.Status.URL) != canonical(s.Spec.Resource)
+}
+
+// claimsAsked are the claims of the spec: the resource and, if s wants an Ingress or
+// an HTTPRoute, what that routes.
+func claimsAsked(s *v1alpha1.SecuredMCPServer) []string {
 	return claimsOf(s.Spec.Resource, exposed(s))
 }
 
@@ -56,7 +78,8 @@ func claimants(ctx context.Context, c client.Reader, claims []string) ([]v1alpha
 	var all []v1alpha1.SecuredMCPServer
 	for _, claim := range claims {
 		var some v1alpha1.SecuredMCPServerList
-		// The operator writes no claims, so there is no write of its own to wait for.
+		// What the operator writes of a claim, the URL that is served, was asked for before:
+		// there is no write of its own to wait for.
 		if err := c.List(ctx, &some, client.MatchingFields{claimIndex: claim}, client.DisableReadYourWritesConsistency); err != nil {
 			return nil, err
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	appsv1 "k8s.io/api/apps/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -32,6 +33,24 @@ func TestAChangeCausesAtMostOneEvent(t *testing.T) {
 				w.settlePass(s)
 				w.makeAvailable(s)
 			}, nil,
+		},
+		"a rollout that takes a while": {
+			func(w *world, s *v1alpha1.SecuredMCPServer, _ *fakeRuntime) {
+				w.update(s, func() { s.Spec.Workload.PodAnnotations = map[string]string{"example.com/a": "2"} })
+				w.settlePass(s)
+				d := named(s, &appsv1.Deployment{})
+				w.read(d)
+				rolling := func(all, newest, ready int32) {
+					w.updateStatus(d, func() {
+						d.Status.ObservedGeneration = d.Generation
+						d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.ReadyReplicas, d.Status.AvailableReplicas = all, newest, ready, ready
+					})
+					w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
+					w.settlePass(s)
+				}
+				rolling(3, 1, 2)
+				rolling(2, 2, 2)
+			}, []string{"Normal Ready"},
 		},
 		"an edit that cannot be served": {
 			func(w *world, s *v1alpha1.SecuredMCPServer, _ *fakeRuntime) {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fluxcd/cli-utils/pkg/kstatus/status"
 	lua "github.com/yuin/gopher-lua"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -49,6 +50,19 @@ func TestArgoCDSeesTheHealthOfAServer(t *testing.T) {
 	w.update(s, func() { s.Spec.Scopes[0].Implies, s.Spec.Workload.Replicas = nil, new(int32(0)) })
 	w.settle(s)
 	wantHealth(t, s, "Suspended")
+}
+
+// What may end by itself is no reason to call a server degraded.
+func TestArgoCDWaitsForWhatOthersHaveToDo(t *testing.T) {
+	for _, reason := range []string{
+		v1alpha1.ReasonReconciling, v1alpha1.ReasonProgressing, v1alpha1.ReasonRollingOut, v1alpha1.ReasonPropagating, v1alpha1.ReasonNotAsked,
+		v1alpha1.ReasonNoReadyReplicas, v1alpha1.ReasonIngressPending, v1alpha1.ReasonRoutePending, v1alpha1.ReasonCertificatePending,
+	} {
+		s := &v1alpha1.SecuredMCPServer{ObjectMeta: metav1.ObjectMeta{Generation: 1}}
+		s.Status.ObservedGeneration = 1
+		s.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionFalse, Reason: reason, Message: reason, ObservedGeneration: 1}}
+		wantHealth(t, s, "Progressing")
+	}
 }
 
 // wantHealth runs the sample for Argo CD, which is Lua.

@@ -162,6 +162,45 @@ func TestYoungerServerTakesOverWhenTheOlderGoesOrMoves(t *testing.T) {
 	}
 }
 
+// What a server serves stays its own while its newest spec cannot be served.
+func TestAURLThatIsStillServedIsClaimed(t *testing.T) {
+	w := newWorld(t)
+	runOperator(w)
+	older, younger := w.server("a"), w.server("b")
+	own := older.Spec.Resource
+	younger.Spec.Resource = own
+	w.create(older)
+	w.becomes(older, "Accepted", "True Accepted")
+	w.update(older, func() {
+		older.Spec.Resource += "/elsewhere"
+		older.Spec.Scopes[0].Implies = []string{"invoices:write"} // a cycle
+	})
+	w.becomes(older, "Accepted", "False InvalidSpec")
+	w.create(younger)
+	w.becomes(younger, "Accepted", "False ResourceConflict")
+	if got := message(younger, "Accepted"); !strings.Contains(got, "still serves, as "+own) {
+		t.Errorf("the message does not say why: %s", got)
+	}
+	w.update(older, func() { older.Spec.Scopes[0].Implies = nil })
+	w.becomes(older, "Accepted", "True Accepted")
+	w.becomes(younger, "Accepted", "True Accepted")
+}
+
+// Who was evicted from a URL is free to ask for another one.
+func TestAnEvictedServerMovesOn(t *testing.T) {
+	w := newWorld(t)
+	runOperator(w)
+	older, younger := w.server("a"), w.server("b")
+	w.create(older)
+	w.becomes(older, "Accepted", "True Accepted")
+	w.create(younger)
+	w.becomes(younger, "Accepted", "True Accepted")
+	w.update(older, func() { older.Spec.Resource = younger.Spec.Resource })
+	w.becomes(younger, "Accepted", "False ResourceConflict")
+	w.update(younger, func() { younger.Spec.Resource += "/elsewhere" })
+	w.becomes(younger, "Accepted", "True Accepted")
+}
+
 func TestIngressComesBackWhenTheOlderServerMovesOn(t *testing.T) {
 	w := newWorld(t)
 	runOperator(w)

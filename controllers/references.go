@@ -27,8 +27,13 @@ const askedPods = 3
 // for ConfigMaps itself; the operator has no right to read Secrets, and what
 // the kubelets say of them is in events.
 func (r *Reconciler) missingReference(ctx context.Context, s *scope, starting []corev1.Pod) (*cause, error) {
+	references := render.References(&s.server.Spec)
+	if len(references) == 0 {
+		return nil, nil
+	}
+	s.soonest(mountPeriod) // nothing wakes anybody when what is missing comes
 	secrets := false
-	for _, ref := range render.References(&s.server.Spec) {
+	for _, ref := range references {
 		if ref.Kind == render.KindSecret {
 			secrets = true
 			continue
@@ -40,7 +45,6 @@ func (r *Reconciler) missingReference(ctx context.Context, s *scope, starting []
 	if !secrets {
 		return nil, nil
 	}
-	s.soonest(mountPeriod)
 	return r.unmountedSecret(ctx, s.server, starting)
 }
 

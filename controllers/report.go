@@ -72,6 +72,9 @@ func (r *Reconciler) record(s *scope) {
 	if before != nil && before.Status == now.Status && before.Reason == now.Reason {
 		return
 	}
+	if before != nil && before.Status == metav1.ConditionTrue && (now.Reason == v1alpha1.ReasonRollingOut || now.Reason == v1alpha1.ReasonPropagating) {
+		return // replicas serve: how it ends is the news
+	}
 	kind := corev1.EventTypeNormal
 	if now.Status == metav1.ConditionFalse && now.Reason != v1alpha1.ReasonProgressing && now.Reason != v1alpha1.ReasonRollingOut {
 		kind = corev1.EventTypeWarning

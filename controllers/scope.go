@@ -239,7 +239,7 @@ func (s *scope) result(errs ...error) (reconcile.Result, error) {
 	if err := errors.Join(errs...); err != nil {
 		return reconcile.Result{}, err
 	}
-	if s.invalid != nil {
+	if s.invalid != nil && s.again == 0 { // else the pods that there are wait for something
 		return reconcile.Result{}, reconcile.TerminalError(s.invalid)
 	}
 	return reconcile.Result{RequeueAfter: s.again}, nil

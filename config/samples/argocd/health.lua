@@ -5,7 +5,10 @@ if obj.status == nil or obj.status.conditions == nil or obj.status.observedGener
   return health
 end
 -- What waits for a controller, a kubelet or a person of another team, and may end by itself.
-local passing = {Reconciling = true, Progressing = true, IngressPending = true, RollingOut = true, Propagating = true}
+local passing = {
+  Reconciling = true, Progressing = true, RollingOut = true, Propagating = true, NotAsked = true, NoReadyReplicas = true,
+  IngressPending = true, RoutePending = true, CertificatePending = true,
+}
 for _, condition in ipairs(obj.status.conditions) do
   if condition.type == "Ready" then
     health.message = condition.message

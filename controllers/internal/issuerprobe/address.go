@@ -41,13 +41,14 @@ var metadataServices = []netip.Addr{
 	netip.MustParseAddr("100.100.100.200"), // Alibaba Cloud
 	netip.MustParseAddr("168.63.129.16"),   // Azure
 	netip.MustParseAddr("192.0.0.192"),     // Oracle Cloud
-	netip.MustParseAddr("fd00:ec2::254"),   // AWS
 	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
 }
 
 var (
 	thisNetwork = netip.MustParsePrefix("0.0.0.0/8")
 	broadcast   = netip.MustParseAddr("255.255.255.255")
+	// amazon has the metadata service, credentials of pods, DNS and time of AWS.
+	amazon = netip.MustParsePrefix("fd00:ec2::/32")
 )
 
 // forbidden returns what kind of address a is, if it is one where no issuer of
@@ -64,7 +65,7 @@ func forbidden(a netip.Addr) string {
 		return "a multicast address"
 	case a.IsUnspecified(), thisNetwork.Contains(a):
 		return "an unspecified address"
-	case slices.Contains(metadataServices, a):
+	case slices.Contains(metadataServices, a), amazon.Contains(a):
 		return "a cloud's metadata service"
 	}
 	if inner, ok := translated(a); ok {
@@ -74,13 +75,14 @@ func forbidden(a netip.Addr) string {
 }
 
 // translations are the IPv6 prefixes whose addresses stand for IPv4 ones, and
-// where in them those begin: NAT64 (RFC 6052), 6to4 (RFC 3056), and IPv4-compatible
+// where in them those begin: NAT64 (RFC 6052, RFC 8215), 6to4 (RFC 3056), and IPv4-compatible
 // (RFC 4291 section 2.5.5.1).
 var translations = []struct {
 	prefix netip.Prefix
 	at     int
 }{
 	{netip.MustParsePrefix("64:ff9b::/96"), 12},
+	{netip.MustParsePrefix("64:ff9b:1::/48"), 12},
 	{netip.MustParsePrefix("2002::/16"), 2},
 	{netip.MustParsePrefix("::/96"), 12},
 }

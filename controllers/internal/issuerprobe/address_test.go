@@ -20,6 +20,8 @@ func TestAddressesWhereNobodyIsAsked(t *testing.T) {
 		"the metadata service of most clouds":  {"169.254.169.254", "a link-local address"},
 		"the same, mapped into IPv6":           {"::ffff:169.254.169.254", "a link-local address"},
 		"the same, through NAT64":              {"64:ff9b::a9fe:a9fe", "a link-local address"},
+		"the same, through local NAT64":        {"64:ff9b:1::a9fe:a9fe", "a link-local address"},
+		"credentials of pods on AWS, IPv6":     {"fd00:ec2::23", "a cloud's metadata service"},
 		"the same, through 6to4":               {"2002:a9fe:a9fe::1", "a link-local address"},
 		"credentials of containers":            {"169.254.170.2", "a link-local address"},
 		"link-local of IPv6":                   {"fe80::1", "a link-local address"},
