@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -14,6 +15,9 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/yaml"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/render"
 )
 
 func TestThePolicySamplePinsIssuers(t *testing.T) {
@@ -46,6 +50,82 @@ func TestThePolicySamplePinsIssuers(t *testing.T) {
 	if got, want := try("unpinned", "https://auth.example.com"), "allowed: none"; !strings.Contains(got, want) {
 		t.Errorf("message %q, want %q in it", got, want)
 	}
+}
+
+// The policy knows every field that names a Secret of which the pods are given
+// something.
+func TestThePolicySamplePinsSecrets(t *testing.T) {
+	admin := newAdmin(t)
+	installPolicy(t, admin, "pin-secrets")
+	must(t, admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{
+		Name: "few-secrets", Annotations: map[string]string{"securedmcp.dev/allowed-secrets": "client, key, redis, collector, pods"},
+	}}))
+	createNamespace(t, admin, "no-secrets")
+	ref := func(name string) *v1alpha1.SecretKeyRef { return &v1alpha1.SecretKeyRef{Name: name, Key: "value"} }
+	fields := map[string]func(*v1alpha1.SecuredMCPServerSpec){
+		"client": func(s *v1alpha1.SecuredMCPServerSpec) {
+			s.Tokens.Type = v1alpha1.TokenTypeOpaque
+			s.Tokens.Introspection = &v1alpha1.Introspection{ClientID: "mcp", AuthMethod: v1alpha1.ClientSecretBasic, ClientSecretRef: ref("client")}
+		},
+		"key": func(s *v1alpha1.SecuredMCPServerSpec) {
+			s.Tokens.Type = v1alpha1.TokenTypeOpaque
+			s.Tokens.Introspection = &v1alpha1.Introspection{ClientID: "mcp", AuthMethod: v1alpha1.PrivateKeyJWT, PrivateKeyRef: ref("key")}
+		},
+		"redis": func(s *v1alpha1.SecuredMCPServerSpec) {
+			s.RateLimit = &v1alpha1.RateLimit{Requests: 1, Redis: &v1alpha1.Redis{Address: "redis:6379", PasswordRef: ref("redis")}}
+		},
+		"collector": func(s *v1alpha1.SecuredMCPServerSpec) {
+			s.Telemetry.Tracing = &v1alpha1.Tracing{Endpoint: "https://collector:4318", HeadersRef: ref("collector")}
+		},
+		"pods": func(s *v1alpha1.SecuredMCPServerSpec) { s.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pods"} },
+	}
+	try := func(namespace, field string) string {
+		s := sample(t)
+		s.Namespace = namespace
+		fields[field](&s.Spec)
+		for _, reference := range render.References(&s.Spec) {
+			if reference.Kind == render.KindSecret && reference.Name != field {
+				t.Errorf("%s names the Secret %s", field, reference.Name)
+			}
+		}
+		if err := admin.Create(t.Context(), s, client.DryRunAll); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+	// A policy of another test may be in force a moment longer.
+	wait(t, "the policy to be in force, and no other", func() bool {
+		return strings.Contains(try("no-secrets", "redis"), "Secrets that") && try("few-secrets", "redis") == ""
+	})
+	for field := range fields {
+		if got := try("few-secrets", field); got != "" {
+			t.Errorf("the Secret %s was refused: %s", field, got)
+		}
+		if got, want := try("no-secrets", field), "Secrets that are not allowed in this namespace: "+field+"; allowed: none"; !strings.Contains(got, want) {
+			t.Errorf("%s: message %q, want %q in it", field, got, want)
+		}
+	}
+	// The certificate of the pods is the one that is no SecretKeyRef.
+	if got := secretRefs(reflect.TypeFor[v1alpha1.SecuredMCPServerSpec]()); got != len(fields)-1 {
+		t.Errorf("the API has %d fields of type SecretKeyRef, and the policy is tried with %d", got, len(fields)-1)
+	}
+}
+
+// secretRefs counts the fields that name a key of a Secret.
+func secretRefs(t reflect.Type) int {
+	switch {
+	case t == reflect.TypeFor[v1alpha1.SecretKeyRef]():
+		return 1
+	case t.Kind() == reflect.Pointer, t.Kind() == reflect.Slice, t.Kind() == reflect.Map:
+		return secretRefs(t.Elem())
+	case t.Kind() != reflect.Struct || !strings.HasPrefix(t.PkgPath(), "github.com/securedmcp/"):
+		return 0
+	}
+	n := 0
+	for i := range t.NumField() {
+		n += secretRefs(t.Field(i).Type)
+	}
+	return n
 }
 
 func installPolicy(t *testing.T, admin client.Client, name string) {
