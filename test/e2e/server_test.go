@@ -209,6 +209,10 @@ func (s *server) applyManifest(manifest []byte, err error) {
 	}
 }
 
+// ledInARow is how often a new route has to lead to its server before it counts: while
+// nginx reloads, workers of the configuration before take requests beside the new ones.
+const ledInARow = 5
+
 // start applies the sample and waits until it serves.
 func (s *server) start() *server {
 	s.t.Helper()
@@ -217,12 +221,16 @@ func (s *server) start() *server {
 	s.wait("every replica to be available", func(ctx context.Context) (bool, string, error) {
 		return env.cluster.RolledOut(ctx, s.key)
 	})
+	led := 0
 	s.wait("the Ingress to lead to the server", func(ctx context.Context) (bool, string, error) {
 		answer, err := s.probe("").ListTools(ctx)
 		if err != nil {
 			return false, err.Error(), nil
 		}
-		return answer.Status == http.StatusUnauthorized, fmt.Sprintf("status %d", answer.Status), nil
+		if led++; answer.Status != http.StatusUnauthorized {
+			led = 0
+		}
+		return led == ledInARow, fmt.Sprintf("status %d", answer.Status), nil
 	})
 	return s
 }
