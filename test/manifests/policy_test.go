@@ -122,8 +122,8 @@ func secretRefs(t reflect.Type) int {
 		return 0
 	}
 	n := 0
-	for i := range t.NumField() {
-		n += secretRefs(t.Field(i).Type)
+	for field := range t.Fields() {
+		n += secretRefs(field.Type)
 	}
 	return n
 }
