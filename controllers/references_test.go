@@ -96,6 +96,47 @@ func TestAConfigMapBesideASecretIsLookedForFirst(t *testing.T) {
 	}
 }
 
+// Nothing wakes the operator when what pods wait for comes, whatever else is wrong.
+func TestWhatIsMissingIsLookedForAgain(t *testing.T) {
+	starting := corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+		Name: "runtime", Image: runtimeImage, ImageID: "x",
+		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}},
+	}}}
+	for name, tc := range map[string]struct {
+		refer func(*v1alpha1.SecuredMCPServer)
+		spoil func(*v1alpha1.SecuredMCPServer)
+	}{
+		"a ConfigMap, beside a Secret": {
+			func(s *v1alpha1.SecuredMCPServer) {
+				s.Spec.Tokens.CABundleRef = &v1alpha1.ConfigMapKeyRef{Name: "missing"}
+				s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pods"}
+			}, nil,
+		},
+		"a Secret, while the newest spec is invalid": {
+			func(s *v1alpha1.SecuredMCPServer) {
+				s.Spec.Tokens.CABundleRef = nil
+				s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pods"}
+			},
+			func(s *v1alpha1.SecuredMCPServer) { s.Spec.Scopes[0].Implies = []string{"invoices:write"} },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.server("a")
+			tc.refer(s)
+			w.create(s)
+			w.settle(s)
+			w.pod(s, "1", starting)
+			if tc.spoil != nil {
+				w.update(s, func() { tc.spoil(s) })
+			}
+			if result, err := w.reconcile(s); err != nil || result.RequeueAfter == 0 || result.RequeueAfter > time.Minute {
+				t.Errorf("the next look is in %s (error %v), want one soon", result.RequeueAfter, err)
+			}
+		})
+	}
+}
+
 // What a spec refers to comes and goes: the pods are replaced, each change is
 // applied once, and what is in the Secrets or the configuration replaces nothing.
 func TestMountsFollowTheSpec(t *testing.T) {
