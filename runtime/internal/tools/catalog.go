@@ -3,6 +3,7 @@ package tools
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
@@ -17,11 +18,13 @@ var anyArguments = json.RawMessage(`{"type":"object"}`)
 // catalog is what tools/list tells of each tool, by name.
 type catalog map[string]*mcp.Tool
 
-// middleware puts the declarations in the place of what the SDK knows.
+// middleware puts the declarations in the place of what the SDK knows, and leaves
+// out what nobody declared.
 func (c catalog) middleware(next mcp.MethodHandler) mcp.MethodHandler {
 	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
 		result, err := next(ctx, method, req)
 		if list, ok := result.(*mcp.ListToolsResult); ok && err == nil {
+			list.Tools = slices.DeleteFunc(list.Tools, func(t *mcp.Tool) bool { return c[t.Name] == nil })
 			for i, t := range list.Tools {
 				list.Tools[i] = c[t.Name]
 			}
