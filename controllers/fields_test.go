@@ -92,7 +92,7 @@ func TestEveryFieldForTheClusterReachesIt(t *testing.T) {
 }
 
 // spec reads fields from YAML, as a person writes them, and leaves the others.
-func spec(t *testing.T, s *v1alpha1.SecuredMCPServer, fields string) {
+func spec(t testing.TB, s *v1alpha1.SecuredMCPServer, fields string) {
 	t.Helper()
 	if err := yaml.UnmarshalStrict([]byte(fields), &s.Spec); err != nil {
 		t.Fatal(err)

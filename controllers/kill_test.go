@@ -173,8 +173,8 @@ func dieEverywhere(t *testing.T, work work, arrives bool) {
 			t.Fatalf("after death at write %d: %v", n+1, err)
 		}
 		if err == nil {
-			if n < 2 {
-				t.Errorf("the pass has %d writes; the test shows nothing", n)
+			if n == 0 {
+				t.Error("the pass writes nothing; the test shows nothing")
 			}
 			return // it survived
 		}
