@@ -104,16 +104,22 @@ func TestNoChildIsWhatKeepsStrangersOut(t *testing.T) {
 	}
 	s.start()
 	s.waitMore(unknown)
-	counts := unknown.close()
+	s.checkNobodyLetIn(unknown.close())
+}
+
+// checkNobodyLetIn states that a client without a token was refused, or found no
+// server.
+func (s *server) checkNobodyLetIn(counts map[string]int) {
+	s.t.Helper()
 	for answer, n := range counts {
 		if len(answer) == 3 && !slices.Contains([]string{"401", "404", "502", "503", "504"}, answer) {
-			t.Errorf("%d times %s to a client without a token", n, answer)
+			s.t.Errorf("%d times %s to a client without a token", n, answer)
 		}
 	}
 	if counts["401"] == 0 {
-		t.Error("the door never said no")
+		s.t.Error("the door never said no")
 	}
-	t.Logf("a client without a token: %v", counts)
+	s.t.Logf("a client without a token: %v", counts)
 }
 
 // A client of the Service, inside of the cluster, that keeps its connections: no

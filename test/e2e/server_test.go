@@ -131,7 +131,7 @@ func newNamespace(t *testing.T) string {
 			diagnose(t.Output(), name, cluster.OperatorNamespace)
 		}
 		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		if err := env.cluster.Delete(context.Background(), namespace); err != nil {
+		if err := env.cluster.Delete(context.Background(), namespace); ctrlclient.IgnoreNotFound(err) != nil {
 			t.Errorf("removing namespace %s: %v", name, err)
 		}
 	})
