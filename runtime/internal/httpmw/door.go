@@ -34,7 +34,7 @@ func Authenticate(v authn.Authenticator, dpop *authn.DPoP, p *policy.Policy, r *
 			}
 			proof, err := dpop.Check(req, credentials, principal)
 			if err != nil {
-				r.Refuse(w, req, authRefusal(err, credentials, door))
+				r.RefuseStranger(w, req, authRefusal(err, credentials, door))
 				return
 			}
 			ctx := authn.WithPrincipal(req.Context(), principal)

@@ -109,6 +109,7 @@ var ofEveryRefusal = http.Header{
 }
 
 // RefuseStranger refuses a request whose caller is not known, when it is its turn.
+// So is who shows another's token and cannot prove to hold its key.
 func (r *Responder) RefuseStranger(w http.ResponseWriter, req *http.Request, f Refusal) {
 	r.Pace.wait(req.Context())
 	r.Refuse(w, req, f)
