@@ -4,6 +4,8 @@ package manifests_test
 
 import (
 	"context"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -138,6 +140,7 @@ func TestManifestsAreWhatAnAPIServerTakes(t *testing.T) {
 		"config/samples":          kustomize(t, "config/samples"),
 		"config/default, metrics": kustomize(t, "test/manifests/testdata/with-metrics"),
 	}
+	maps.Copy(manifests, files(t, "config/samples/issuers"))
 	createNamespace(t, c, "billing")
 	for name, manifest := range manifests {
 		t.Run(name, func(t *testing.T) {
@@ -176,6 +179,23 @@ func helm(t *testing.T, args ...string) []byte {
 		t.Fatal(complaint)
 	}
 	return out
+}
+
+// files returns the files of a folder by their names. One by one, since they may be
+// alternatives of one object.
+func files(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	entries, err := os.ReadDir("../../" + dir)
+	if err != nil || len(entries) == 0 {
+		t.Fatalf("%d files in %s, %v", len(entries), dir, err)
+	}
+	all := map[string][]byte{}
+	for _, entry := range entries {
+		if all[entry.Name()], err = os.ReadFile(filepath.Join("../..", dir, entry.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
 }
 
 func kustomize(t *testing.T, dir string) []byte {
