@@ -17,8 +17,9 @@ type Policy struct {
 	// domain for every host below it. Empty allows every host to everyone;
 	// otherwise a namespace that is not named may use those of AnyNamespace.
 	AllowedHosts map[string][]string
-	// AllowedImagePrefixes are what spec.workload.image may begin with. Empty
-	// allows every image. The operator's own runtime image is always allowed.
+	// AllowedImagePrefixes are what spec.workload.image may begin with, up to a /,
+	// : or @ or its end: example.com/team does not allow example.com/team-b/image.
+	// Empty allows every image. The operator's own runtime image is always allowed.
 	AllowedImagePrefixes []string
 	// AllowedIngressAnnotations, AllowedPodAnnotations and AllowedPodLabels are
 	// the names that servers may put on their Ingress and their pods. A pattern
@@ -80,12 +81,19 @@ func hostMatches(pattern, host string) bool {
 func (p *Policy) objectToImage(s *v1alpha1.SecuredMCPServer) *objection {
 	image := s.Spec.Workload.Image
 	if image == "" || len(p.AllowedImagePrefixes) == 0 ||
-		slices.ContainsFunc(p.AllowedImagePrefixes, func(prefix string) bool { return strings.HasPrefix(image, prefix) }) {
+		slices.ContainsFunc(p.AllowedImagePrefixes, func(prefix string) bool { return imageMatches(prefix, image) }) {
 		return nil
 	}
 	return &objection{v1alpha1.ReasonImageNotAllowed, fmt.Sprintf(
-		"spec.workload.image: %s is not allowed; want an image that begins with %s (the operator's --allowed-image-prefixes), or none for the operator's own",
+		"spec.workload.image: %s is not allowed; want an image below %s (the operator's --allowed-image-prefixes), or none for the operator's own",
 		image, listed(p.AllowedImagePrefixes))}
+}
+
+// imageMatches wants prefix to end where a part of image does: other names begin
+// alike, and are somebody else's.
+func imageMatches(prefix, image string) bool {
+	rest, ok := strings.CutPrefix(image, prefix)
+	return ok && (rest == "" || strings.ContainsRune("/:@", rune(rest[0])) || strings.ContainsRune("/:@", rune(prefix[len(prefix)-1])))
 }
 
 func listed(values []string) string {

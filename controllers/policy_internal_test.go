@@ -31,6 +31,14 @@ func TestHostsAndImagesThatAreAllowed(t *testing.T) {
 		"the operator's image":              {Policy{AllowedImagePrefixes: []string{"a.example/"}}, "x", "h", "", ""},
 		"an image of another registry":      {Policy{AllowedImagePrefixes: []string{"a.example/"}}, "x", "h", "evil.example/image:1", v1alpha1.ReasonImageNotAllowed},
 		"an image that has the prefix late": {Policy{AllowedImagePrefixes: []string{"a.example/"}}, "x", "h", "evil.example/a.example/image:1", v1alpha1.ReasonImageNotAllowed},
+		"below a prefix without its end":    {Policy{AllowedImagePrefixes: []string{"a.example/team"}}, "x", "h", "a.example/team/image:1", ""},
+		"the prefix itself":                 {Policy{AllowedImagePrefixes: []string{"a.example/team"}}, "x", "h", "a.example/team", ""},
+		"the prefix and a tag":              {Policy{AllowedImagePrefixes: []string{"a.example/team"}}, "x", "h", "a.example/team:1", ""},
+		"the prefix and a digest":           {Policy{AllowedImagePrefixes: []string{"a.example/team"}}, "x", "h", "a.example/team@sha256:0123", ""},
+		"a team whose name begins alike":    {Policy{AllowedImagePrefixes: []string{"a.example/team"}}, "x", "h", "a.example/team-evil/image:1", v1alpha1.ReasonImageNotAllowed},
+		"any tag of an image":               {Policy{AllowedImagePrefixes: []string{"a.example/team/image:"}}, "x", "h", "a.example/team/image:2", ""},
+		"a tag that begins alike":           {Policy{AllowedImagePrefixes: []string{"a.example/team/image:1"}}, "x", "h", "a.example/team/image:1-evil", v1alpha1.ReasonImageNotAllowed},
+		"a tag and a digest":                {Policy{AllowedImagePrefixes: []string{"a.example/team/image:1"}}, "x", "h", "a.example/team/image:1@sha256:0123", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -55,7 +55,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.StringVar(&o.WatchLabelSelector, "watch-label-selector", "", "label `selector` of the servers that are worked on (default: all)")
 	flags.BoolVar(&o.IssuerProbe, "issuer-probe", true, "ask the issuers of servers for their metadata and keys, and say in the condition IssuerDiscovered what is wrong with them")
 	flags.Func("allowed-hosts", "`NAMESPACE=HOST,...` hosts that servers of a namespace may have; *.example.com is every host below, the namespace * is all of them; may be repeated (default: every host)", hosts(&o.Policy))
-	flags.Func("allowed-image-prefixes", "`prefixes` that images of servers must have, separated by commas (default: every image)", list(&o.Policy.AllowedImagePrefixes))
+	flags.Func("allowed-image-prefixes", "`prefixes` that images of servers must have, separated by commas: registry.example.com/team allows itself and what follows it with /, : or @ (default: every image)", list(&o.Policy.AllowedImagePrefixes))
 	flags.Func("allowed-ingress-annotations", "`names` of annotations that servers may put on their Ingress, separated by commas; example.com/* is every name below, * is every name (default: every name, or some harmless ones with --allowed-hosts)", names(&o.Policy.AllowedIngressAnnotations))
 	flags.Func("allowed-pod-annotations", "`names` of annotations that servers may put on their pods (default: every name, or none with --allowed-hosts)", names(&o.Policy.AllowedPodAnnotations))
 	flags.Func("allowed-pod-labels", "`names` of labels that servers may put on their pods (default: every name, or none with --allowed-hosts)", names(&o.Policy.AllowedPodLabels))
