@@ -15,9 +15,10 @@ type Exposure struct {
 	Gateway *Gateway `json:"gateway,omitempty"`
 
 	// from are the pods that may connect to the public port, in clusters that enforce NetworkPolicies: those of the ingress controller,
-	// and of clients inside of the cluster. Default: everyone.
+	// and of clients inside of the cluster. Default: everyone; an empty list, which reads like nobody, is refused.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=32
 	From []Peer `json:"from,omitempty"` //nolint:kubeapilinter // a rule of Peer requires one of its fields, as in every NetworkPolicy
 

@@ -275,6 +275,10 @@ func mistakes() map[string]spoiled {
 			func(o object) { o.set("../x", "spec", "tokens", "caBundleRef", "key") },
 			`spec.tokens.caBundleRef.key: Invalid value: "../x": want the key of a ConfigMap: letters, digits, hyphens, underscores and dots`,
 		},
+		"the list of who may connect is empty": {
+			func(o object) { o.set([]any{}, "spec", "exposure", "from") },
+			"spec.exposure.from: Invalid value: 0: spec.exposure.from in body should have at least 1 items",
+		},
 		"an Ingress has no TLS": {
 			func(o object) { o.remove("spec", "exposure", "ingress", "tls") },
 			"spec.exposure.ingress.tls: Required value",

@@ -16,7 +16,7 @@ type ExposureApplyConfiguration struct {
 	// needs the CustomResourceDefinitions of the Gateway API; while it has none, Exposed says APIMissing. Taking it away removes the HTTPRoute. Default: none.
 	Gateway *GatewayApplyConfiguration `json:"gateway,omitempty"`
 	// from are the pods that may connect to the public port, in clusters that enforce NetworkPolicies: those of the ingress controller,
-	// and of clients inside of the cluster. Default: everyone.
+	// and of clients inside of the cluster. Default: everyone; an empty list, which reads like nobody, is refused.
 	From []PeerApplyConfiguration `json:"from,omitempty"`
 	// tls has the pods themselves speak TLS: HTTP/1.1 and HTTP/2 over TLS and nothing else, at port 443 of the Service in place of 80. The Ingress then
 	// speaks TLS to them. Turning it on or off restarts the pods. Default: the pods speak plain HTTP.
