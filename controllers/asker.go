@@ -42,6 +42,8 @@ type Asker struct {
 	news    bell
 	// again has pods asked that no change of theirs reports.
 	again bell
+	// loopback tells that pods may have loopback addresses.
+	loopback bool
 }
 
 // NewAsker returns an Asker that finds pods through c and asks them through pods;
@@ -49,6 +51,9 @@ type Asker struct {
 func NewAsker(c client.Reader, pods *http.Client) *Asker {
 	return &Asker{client: c, configz: configz.NewClient(pods)}
 }
+
+// AllowLoopback has pods asked at loopback addresses, where those of tests are.
+func (a *Asker) AllowLoopback() { a.loopback = true }
 
 // NewPodClient returns the HTTP client for questions to pods, bounded in time.
 func NewPodClient() *http.Client { return configz.NewHTTPClient() }
@@ -94,7 +99,7 @@ func (a *Asker) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 }
 
 func (a *Asker) ask(ctx context.Context, p *corev1.Pod) said {
-	if !isPodAddress(p.Status.PodIP) {
+	if !a.isPodAddress(p.Status.PodIP) {
 		return said{unreachable: "no pod has such an address"}
 	}
 	answer, err := a.configz.Ask(ctx, adminAddress(p))
@@ -105,10 +110,15 @@ func (a *Asker) ask(ctx context.Context, p *corev1.Pod) said {
 }
 
 // isPodAddress refuses addresses that reach something else than a pod, such as
-// the node's metadata service. Who may write a pod's status can put any there.
-func isPodAddress(ip string) bool {
-	a, err := netip.ParseAddr(ip)
-	return err == nil && !a.IsLinkLocalUnicast() && !a.IsUnspecified() && !a.IsMulticast()
+// the node's metadata service, or what listens beside the operator. Who may write a
+// pod's status can put any there.
+func (a *Asker) isPodAddress(ip string) bool {
+	at, err := netip.ParseAddr(ip)
+	if err != nil {
+		return false
+	}
+	at = at.Unmap()
+	return !at.IsLinkLocalUnicast() && !at.IsUnspecified() && !at.IsMulticast() && (a.loopback || !at.IsLoopback())
 }
 
 func adminAddress(p *corev1.Pod) string {

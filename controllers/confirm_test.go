@@ -224,13 +224,15 @@ func TestAPodThatIsNotOfTheDeploymentIsReported(t *testing.T) {
 func TestAddressThatIsNoPodsIsNotAsked(t *testing.T) {
 	w := newWorld(t)
 	s, _, _ := w.withPods()
-	for suffix, ip := range map[string]string{"v4": "169.254.169.254", "v6": "fe80::1", "all": "0.0.0.0", "many": "ff02::1"} {
+	for suffix, ip := range map[string]string{
+		"v4": "169.254.169.254", "v6": "fe80::1", "all": "0.0.0.0", "many": "ff02::1", "self4": "127.0.0.1", "self6": "::1",
+	} {
 		w.pod(s, suffix, readyPod(ip))
 	}
 	w.settle(s)
-	w.wantReplicas(s, 2, 6, 2)
-	if got := message(s, "Enforced"); strings.Count(got, ": no pod has such an address") != 4 {
-		t.Errorf("message %q, want four pods whose address is no pod's", got)
+	w.wantReplicas(s, 2, 8, 2)
+	if got := message(s, "Enforced"); strings.Count(got, ": no pod has such an address") != 5 || !strings.HasSuffix(got, "; and 1 more") {
+		t.Errorf("message %q, want six pods whose address is no pod's", got)
 	}
 }
 

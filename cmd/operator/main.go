@@ -23,6 +23,10 @@ import (
 // version is set by the linker.
 var version = "dev"
 
+// loopbackPods is set by the linker, and for benchmarks alone: see
+// app.Options.LoopbackPods. Anything but "" is yes.
+var loopbackPods string
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -34,7 +38,7 @@ func main() {
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var (
-		o      app.Options
+		o      = app.Options{LoopbackPods: loopbackPods != ""}
 		level  slog.Level
 		format = logFormat("json")
 	)

@@ -100,6 +100,9 @@ func newManager(ctx, recording context.Context, cfg *rest.Config, o Options) (ct
 		return nil, fmt.Errorf("adding indexes: %w", err)
 	}
 	asker := controllers.NewAsker(mgr.GetClient(), controllers.NewPodClient())
+	if o.LoopbackPods {
+		asker.AllowLoopback()
+	}
 	if err := asker.SetupWithManager(mgr, controllerOptions(o)); err != nil {
 		return nil, fmt.Errorf("setting up the questions to pods: %w", err)
 	}

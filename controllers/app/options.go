@@ -71,6 +71,9 @@ type Options struct {
 	IssuerProbe bool
 	// Policy bounds what servers may ask for.
 	Policy controllers.Policy
+	// LoopbackPods has pods asked at loopback addresses, which no real pod has. It
+	// is for tests, whose pods are listeners of the same machine.
+	LoopbackPods bool
 	// Logger gets everything that is logged, by libraries too.
 	Logger *slog.Logger
 }

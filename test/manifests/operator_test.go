@@ -165,7 +165,8 @@ func startOperator(t *testing.T, account string, namespaces []string) *runningOp
 		o.done <- app.Run(ctx, cfg, app.Options{
 			RuntimeImage: "ghcr.io/securedmcp/runtime:test", LeaderElect: true, LeaderElectionName: account, LeaderElectionNamespace: namespace,
 			HealthProbeBindAddress: o.probes, MetricsBindAddress: o.metricsAt, MaxConcurrentReconciles: 2, Namespaces: namespaces, IssuerProbe: true,
-			Logger: slog.New(slog.NewJSONHandler(&o.log, nil)),
+			LoopbackPods: true, // podIP
+			Logger:       slog.New(slog.NewJSONHandler(&o.log, nil)),
 		})
 	}()
 	o.answers(t, "/healthz")
