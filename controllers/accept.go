@@ -84,7 +84,7 @@ func conflict(server, older *v1alpha1.SecuredMCPServer) string {
 	if canonical(resource) == canonical(older.Spec.Resource) {
 		return fmt.Sprintf("spec.resource %s belongs to the older SecuredMCPServer %s; want another resource here, or that one changed or deleted", resource, key)
 	}
-	if servesOther(older) && shareClaims(claimsAsked(server), claimsOf(older.Status.URL, true)) {
+	if servesOther(older) && shareClaims(claimsAsked(server), claimsServed(older)) {
 		return fmt.Sprintf("spec.resource %s is what the older SecuredMCPServer %s still serves, as %s, since its newest spec is not accepted; "+
 			"want another resource here, or that one mended or deleted", resource, key, older.Status.URL)
 	}

@@ -384,6 +384,57 @@ func TestOneIngressRouteHasOneServer(t *testing.T) {
 	})
 }
 
+// An edit that is not accepted takes no route away, and nobody gets it meanwhile.
+func TestARouteThatStaysIsNobodyElses(t *testing.T) {
+	w := newWorld(t)
+	older, younger := w.ready("a"), w.server("b")
+	younger.Spec.Resource = strings.Replace(older.Spec.Resource, ".example.com/", ".example.com:8443/", 1)
+	w.update(older, func() {
+		older.Spec.Exposure.Ingress = nil
+		older.Spec.Scopes[0].Implies = []string{"invoices:write"} // a cycle
+	})
+	w.create(younger)
+	w.settle(younger)
+	wantConflict := func(w *world) {
+		w.t.Helper()
+		w.settle(younger)
+		w.wantConditions(younger, "False ResourceConflict", "False NotDeployed", "False ResourceConflict", "False NotDeployed", "False ResourceConflict")
+		w.wantMessage(younger, "Accepted", fmt.Sprintf("a route for spec.resource %s would take what belongs to the older SecuredMCPServer %s/a with %s: "+
+			"routes cannot tell ports apart; want another host or path here, or that one changed or deleted", younger.Spec.Resource, w.namespace, older.Spec.Resource))
+	}
+	wantConflict(w)
+	w.reconcile(older) //nolint:errcheck // terminal
+	w.wantConditions(older, "False InvalidSpec", "True Available", "True Exposed", "True Enforced", "False InvalidSpec")
+	wantConflict(w)
+
+	t.Run("until it goes", func(t *testing.T) {
+		w := w.in(t)
+		w.update(older, func() { older.Spec.Scopes[0].Implies = nil })
+		w.settle(older)
+		w.wantConditions(older, "True Accepted", "True Available", "True ClusterLocal", "True Enforced", "True Ready")
+		w.settle(younger)
+		w.wantConditions(younger, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
+	})
+}
+
+// What has no route keeps nobody from having one, whatever it asks for next.
+func TestAServerWithoutARouteTakesNone(t *testing.T) {
+	w := newWorld(t)
+	older := w.server("a")
+	older.Spec.Exposure.Ingress = nil
+	w.create(older)
+	w.settle(older)
+	younger := w.server("b")
+	younger.Spec.Resource = strings.Replace(older.Spec.Resource, ".example.com/", ".example.com:8443/", 1)
+	w.create(younger)
+	w.settle(younger)
+	w.update(older, func() { older.Spec.Resource += "/moved" })
+	for _, s := range []*v1alpha1.SecuredMCPServer{younger, older, younger} {
+		w.settle(s)
+		w.wantConditions(younger, "True Accepted", "False Progressing", "False IngressPending", "Unknown NoReadyReplicas", "False Progressing")
+	}
+}
+
 func TestWhatTheAPIServerRefusesIsSaidInItsWords(t *testing.T) {
 	w := newWorld(t)
 	s := w.ready("a")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -16,19 +17,30 @@ import (
 const claimIndex = "claims"
 
 // claims are what only one server of the cluster can have: what it asks for, and
-// what it serves while that is something else, because its newest spec is not
-// accepted.
+// what it serves, which is something else while its newest spec is not accepted.
 func claims(s *v1alpha1.SecuredMCPServer) []string {
 	all := claimsAsked(s)
-	if !servesOther(s) {
-		return all
-	}
-	for _, claim := range claimsOf(s.Status.URL, true) {
+	for _, claim := range claimsServed(s) {
 		if !slices.Contains(all, claim) {
 			all = append(all, claim)
 		}
 	}
 	return all
+}
+
+// claimsServed are the claims of what s serves, as its status has it.
+func claimsServed(s *v1alpha1.SecuredMCPServer) []string {
+	if s.Status.URL == "" {
+		return nil
+	}
+	return claimsOf(s.Status.URL, mayBeRouted(s))
+}
+
+// mayBeRouted tells whether there may be a route to what s serves, whatever the spec
+// asks for: an edit that is not accepted takes none away.
+func mayBeRouted(s *v1alpha1.SecuredMCPServer) bool {
+	c := meta.FindStatusCondition(s.Status.Conditions, v1alpha1.ConditionExposed)
+	return c == nil || c.Reason != v1alpha1.ReasonClusterLocal
 }
 
 // servesOther tells whether s serves another resource than it asks for.
