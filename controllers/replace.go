@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -44,18 +45,26 @@ func leadsTo(routes []string, server *v1alpha1.SecuredMCPServer) bool {
 	return slices.Equal(routes, want)
 }
 
+// edited marks a route that is not as the operator makes them: it routes more than
+// its path, or leads elsewhere. Nobody heals a route that is outgoing.
+const edited = "*"
+
 // ingressRoutes are the routes of an Ingress, as desired.Routes has them.
 func ingressRoutes(in *networkingv1.Ingress) []string {
 	var routes []string
+	if in.Spec.DefaultBackend != nil {
+		routes = append(routes, edited)
+	}
 	for _, rule := range in.Spec.Rules {
 		if rule.HTTP == nil {
 			routes = append(routes, rule.Host)
 			continue
 		}
-		for _, path := range rule.HTTP.Paths {
+		for i := range rule.HTTP.Paths {
+			path := &rule.HTTP.Paths[i]
 			route := rule.Host + path.Path
-			if path.PathType == nil || *path.PathType != networkingv1.PathTypeExact {
-				route += "*" // somebody has edited it, and it routes more
+			if path.PathType == nil || *path.PathType != networkingv1.PathTypeExact || path.Backend.Service == nil || path.Backend.Service.Name != in.Name {
+				route += edited
 			}
 			routes = append(routes, route)
 		}
@@ -63,18 +72,32 @@ func ingressRoutes(in *networkingv1.Ingress) []string {
 	return routes
 }
 
+// ruleOfHTTPRoute is what tells where a rule of an HTTPRoute leads.
+type ruleOfHTTPRoute struct {
+	Matches []struct {
+		Path struct {
+			Type  string `json:"type"`
+			Value string `json:"value"`
+		} `json:"path"`
+	} `json:"matches"`
+	Filters     []any              `json:"filters"`
+	BackendRefs []backendReference `json:"backendRefs"`
+}
+
+type backendReference struct {
+	Group     string `json:"group"`
+	Kind      string `json:"kind"`
+	Name      string `json:"name"`
+	Namespace string `json:"namespace"`
+	Filters   []any  `json:"filters"`
+}
+
 // httpRoutes are the routes of an HTTPRoute, nil if it cannot be read.
 func httpRoutes(o *unstructured.Unstructured) []string {
 	var r struct {
 		Spec struct {
-			Hostnames []string `json:"hostnames"`
-			Rules     []struct {
-				Matches []struct {
-					Path struct {
-						Value string `json:"value"`
-					} `json:"path"`
-				} `json:"matches"`
-			} `json:"rules"`
+			Hostnames []string          `json:"hostnames"`
+			Rules     []ruleOfHTTPRoute `json:"rules"`
 		} `json:"spec"`
 	}
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &r); err != nil {
@@ -82,13 +105,25 @@ func httpRoutes(o *unstructured.Unstructured) []string {
 	}
 	var routes []string
 	for _, host := range r.Spec.Hostnames {
-		for _, rule := range r.Spec.Rules {
+		for i := range r.Spec.Rules {
+			rule := &r.Spec.Rules[i]
 			for _, match := range rule.Matches {
-				routes = append(routes, host+match.Path.Value)
+				route := host + match.Path.Value
+				if match.Path.Type != "Exact" || !rule.leadsTo(o.GetName(), o.GetNamespace()) {
+					route += edited
+				}
+				routes = append(routes, route)
 			}
 		}
 	}
 	return routes
+}
+
+// leadsTo tells whether what r matches goes to one Service as it is, and nowhere else.
+func (r *ruleOfHTTPRoute) leadsTo(service, namespace string) bool {
+	return len(r.Filters) == 0 && !slices.ContainsFunc(r.BackendRefs, func(b backendReference) bool {
+		return b.Name != service || b.Group != "" || b.Kind != kindService || cmp.Or(b.Namespace, namespace) != namespace || len(b.Filters) > 0
+	})
 }
 
 // replaceRoutes removes what is outgoing when clients have another way. Until then

@@ -101,6 +101,16 @@ func TestARouteOfAnotherURLDoesNotStay(t *testing.T) {
 			w.update(s, func() { behind(s, "public") })
 			w.update(ingress, func() { ingress.Spec.Rules[0].HTTP.Paths[0].PathType = new(networkingv1.PathTypePrefix) })
 		},
+		"somebody had the Ingress lead elsewhere": func(w *world, s *v1alpha1.SecuredMCPServer) {
+			ingress := named(s, &networkingv1.Ingress{})
+			w.update(s, func() { behind(s, "public") })
+			w.update(ingress, func() { ingress.Spec.Rules[0].HTTP.Paths[0].Backend.Service.Name = "another" })
+		},
+		"somebody had the Ingress route all else, too": func(w *world, s *v1alpha1.SecuredMCPServer) {
+			ingress := named(s, &networkingv1.Ingress{})
+			w.update(s, func() { behind(s, "public") })
+			w.update(ingress, func() { ingress.Spec.DefaultBackend = &ingress.Spec.Rules[0].HTTP.Paths[0].Backend })
+		},
 		"nothing is to be exposed": func(w *world, s *v1alpha1.SecuredMCPServer) {
 			w.update(s, func() { s.Spec.Exposure.Ingress = nil })
 		},
@@ -113,6 +123,48 @@ func TestARouteOfAnotherURLDoesNotStay(t *testing.T) {
 			w.settle(s)
 			if !w.gone(named(s, &networkingv1.Ingress{})) {
 				t.Error("the Ingress is still there")
+			}
+		})
+	}
+}
+
+// Nobody heals a route that is no longer asked for, so one that is not as it was
+// asked for goes at once.
+func TestARouteThatSomebodyEditedDoesNotStay(t *testing.T) {
+	kubetest.InstallCRDs(t, kubetest.Config(t), "gateway-api")
+	tests := map[string]func(rule map[string]any){
+		"it routes more": func(rule map[string]any) {
+			rule["matches"].([]any)[0].(map[string]any)["path"].(map[string]any)["type"] = "PathPrefix"
+		},
+		"it routes all": func(rule map[string]any) { delete(rule, "matches") },
+		"it leads elsewhere": func(rule map[string]any) {
+			rule["backendRefs"].([]any)[0].(map[string]any)["name"] = "another"
+		},
+		"it has what it routes copied elsewhere": func(rule map[string]any) {
+			rule["filters"] = []any{map[string]any{"type": "RequestMirror", "requestMirror": map[string]any{
+				"backendRef": map[string]any{"name": "another", "port": int64(80)},
+			}}}
+		},
+	}
+	for name, edit := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.server("a")
+			behind(s, "public")
+			w.create(s)
+			w.settle(s)
+			w.makeRouted(s, "public")
+			w.settle(s)
+			w.update(s, func() { behindIngress(s) })
+			w.settle(s)
+			route := httpRoute(s)
+			if w.gone(route) {
+				t.Fatal("the HTTPRoute has gone before the Ingress routes")
+			}
+			w.update(route, func() { edit(route.Object["spec"].(map[string]any)["rules"].([]any)[0].(map[string]any)) })
+			w.settle(s)
+			if !w.gone(route) {
+				t.Error("the HTTPRoute is still there")
 			}
 		})
 	}
