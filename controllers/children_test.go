@@ -67,6 +67,43 @@ func TestTheAutoscalerDecidesTheReplicas(t *testing.T) {
 	}
 }
 
+func TestNoOneEditsTheAutoscalerByHand(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Replicas, s.Spec.Workload.Autoscaling = nil, &v1alpha1.Autoscaling{MinReplicas: 3, MaxReplicas: 9}
+	w.create(s)
+	w.settle(s)
+	want := map[string]string{
+		"spec.minReplicas":         `3`,
+		"spec.maxReplicas":         `9`,
+		"spec.scaleTargetRef.name": `"a"`,
+		"spec.metrics[*].resource.target.averageUtilization": `70`,
+	}
+	edits := map[string]func(*autoscalingv2.HorizontalPodAutoscalerSpec){
+		"more pods than were asked for":  func(h *autoscalingv2.HorizontalPodAutoscalerSpec) { h.MaxReplicas = 100 },
+		"fewer pods than were asked for": func(h *autoscalingv2.HorizontalPodAutoscalerSpec) { h.MinReplicas = new(int32(1)) },
+		"the pods of somebody else":      func(h *autoscalingv2.HorizontalPodAutoscalerSpec) { h.ScaleTargetRef.Name = "b" },
+		"a load that nobody asked for": func(h *autoscalingv2.HorizontalPodAutoscalerSpec) {
+			h.Metrics[0].Resource.Target.AverageUtilization = new(int32(5))
+		},
+	}
+	for name, edit := range edits {
+		t.Run(name, func(t *testing.T) {
+			w := w.in(t)
+			a := named(s, &autoscalingv2.HorizontalPodAutoscaler{})
+			w.update(a, func() { edit(&a.Spec) })
+			w.settle(s)
+			w.wantFields(s, &autoscalingv2.HorizontalPodAutoscaler{}, want)
+		})
+	}
+	t.Run("none", func(t *testing.T) {
+		w := w.in(t)
+		w.delete(named(s, &autoscalingv2.HorizontalPodAutoscaler{}))
+		w.settle(s)
+		w.wantFields(s, &autoscalingv2.HorizontalPodAutoscaler{}, want)
+	})
+}
+
 // Kubernetes leaves a Deployment alone that is scaled to 0, its autoscaler or not.
 func TestAnAutoscalerTakesOverFromZeroReplicas(t *testing.T) {
 	w := newWorld(t)
