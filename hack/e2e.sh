@@ -17,6 +17,8 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
+# A real Prometheus goes by the objects that the operator makes for one.
+hack/apt.sh prometheus
 hack/cluster/up.sh
 export KUBECONFIG=${CLUSTER_STATE:-/var/lib/securedmcp-cluster}/kubeconfig
 hack/progress.sh "the end-to-end tests" go test -tags e2e -count=1 -timeout 40m ./test/e2e/...

@@ -37,14 +37,7 @@ func TestAtRestTheOperatorWritesNothing(t *testing.T) {
 	children, events, before := s.versions(), serverEvents(t), writes(t)
 
 	// A new leader looks at every object anew, and each touch makes one more pass.
-	stopped := leader(t)
-	if err := env.cluster.Delete(t.Context(), &corev1.Pod{ObjectMeta: objectMeta(cluster.OperatorNamespace, podOf(stopped))}); err != nil {
-		t.Fatal(err)
-	}
-	s.wait("another leader", func(context.Context) (bool, string, error) {
-		now := leader(t)
-		return now != stopped && now != "", "it is " + now, nil
-	})
+	s.replaceLeader()
 	end := time.Now().Add(restPeriod)
 	touched := 0
 	s.wait("the period of rest to end", func(context.Context) (bool, string, error) {
