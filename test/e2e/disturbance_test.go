@@ -23,14 +23,19 @@ import (
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/hack/demo/client"
 	"github.com/securedmcp/operator/hack/demo/cluster"
+	"github.com/securedmcp/operator/test/stranger"
 )
 
 // stream asks again and again, and remembers each status that came back.
 type stream struct {
 	mu     sync.Mutex
 	counts map[string]int
-	stop   context.CancelFunc
-	ended  sync.WaitGroup
+	// check looks at answers to somebody without a token; odd are those that are not
+	// harmless.
+	check func(*client.Answer) error
+	odd   []string
+	stop  context.CancelFunc
+	ended sync.WaitGroup
 }
 
 // ask starts workers that call lookup_invoice until the stream is closed.
@@ -44,8 +49,17 @@ const askPause = 10 * time.Millisecond
 
 // askThrough is ask by another way.
 func (s *server) askThrough(probe *client.Probe, workers int) *stream {
+	return s.askWithout(stranger.Nothing, probe, workers)
+}
+
+// askWithout is askThrough while something is gone.
+func (s *server) askWithout(gone stranger.Gone, probe *client.Probe, workers int) *stream {
 	ctx, cancel := context.WithCancel(s.t.Context())
 	out := &stream{counts: map[string]int{}, stop: cancel}
+	if probe.Token == "" {
+		resource := s.manifest.Spec.Resource
+		out.check = func(a *client.Answer) error { return stranger.Check(a, resource, gone) }
+	}
 	for range workers {
 		out.ended.Go(func() {
 			for ctx.Err() == nil {
@@ -72,6 +86,12 @@ func (s *stream) count(answer *client.Answer, err error) {
 		return
 	}
 	s.counts[fmt.Sprint(answer.Status)]++
+	if s.check == nil {
+		return
+	}
+	if err := s.check(answer); err != nil {
+		s.odd = append(s.odd, err.Error())
+	}
 }
 
 // close ends the stream and returns how often each answer came.
@@ -94,12 +114,23 @@ func (s *stream) total() int {
 	return sum
 }
 
-func (s *server) checkOnly(what string, counts map[string]int, status int) {
+func (s *server) checkOnly(what string, answers *stream, status int) {
 	s.t.Helper()
+	counts := answers.close()
+	s.checkHarmless(what, answers)
 	if len(counts) != 1 || counts[fmt.Sprint(status)] == 0 {
 		s.t.Errorf("%s: want status %d and nothing else, got %v", what, status, counts)
 	}
 	s.t.Logf("%s: %v", what, counts)
+}
+
+// checkHarmless looks at what somebody without a token was answered, by a stream that
+// has ended.
+func (s *server) checkHarmless(what string, answers *stream) {
+	s.t.Helper()
+	if n := len(answers.odd); n > 0 {
+		s.t.Errorf("%s: %d answers are not harmless, the first is %s", what, n, answers.odd[0])
+	}
 }
 
 // checkNothingLost ends the streams of a client with a token and of one without,
@@ -107,8 +138,8 @@ func (s *server) checkOnly(what string, counts map[string]int, status int) {
 func (s *server) checkNothingLost(known, unknown *stream) {
 	s.t.Helper()
 	s.waitMore(known)
-	s.checkOnly("a client with a token", known.close(), http.StatusOK)
-	s.checkOnly("a client without a token", unknown.close(), http.StatusUnauthorized)
+	s.checkOnly("a client with a token", known, http.StatusOK)
+	s.checkOnly("a client without a token", unknown, http.StatusUnauthorized)
 }
 
 func (s *server) waitMore(answers *stream) {

@@ -15,6 +15,7 @@ import (
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/hack/demo/client"
 	"github.com/securedmcp/operator/hack/demo/fixture"
+	"github.com/securedmcp/operator/test/stranger"
 )
 
 const (
@@ -24,15 +25,17 @@ const (
 )
 
 // prober calls a server without a token, from the start of the suite to its end,
-// through all that tests do to the operator and to that server. It may get no
-// answer, or a proxy's; from the server it gets 401 and nothing else.
+// through all that tests do to the operator and to the cluster. No test takes the
+// server away, so it is the server that answers, with its challenge and with nothing
+// else: an answer of the proxy in its place is one that nobody expects. No answer at
+// all lets nobody in.
 type prober struct {
 	stop  context.CancelFunc
 	ended sync.WaitGroup
 
 	mu     sync.Mutex
 	counts map[string]int
-	// unsecured are answers that somebody without a token must never see.
+	// unsecured are answers that are not the challenge.
 	unsecured []string
 }
 
@@ -90,7 +93,7 @@ func (p *prober) run(ctx context.Context, probe *client.Probe) {
 		// A tool's name makes no difference before the door.
 		answer, err := probe.CallTool(ctx, lookupTool, map[string]any{"invoiceId": noInvoiceID})
 		if ctx.Err() == nil {
-			p.count(answer, err)
+			p.count(answer, err, probe.Endpoint)
 		}
 		select {
 		case <-ctx.Done():
@@ -99,7 +102,7 @@ func (p *prober) run(ctx context.Context, probe *client.Probe) {
 	}
 }
 
-func (p *prober) count(answer *client.Answer, err error) {
+func (p *prober) count(answer *client.Answer, err error, resource string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
@@ -107,10 +110,8 @@ func (p *prober) count(answer *client.Answer, err error) {
 		return
 	}
 	p.counts[fmt.Sprint(answer.Status)]++
-	// nginx says 404 where it has no route, and 5xx where it has no server.
-	proxys := answer.Status == http.StatusNotFound || answer.Status >= http.StatusInternalServerError
-	if answer.Status != http.StatusUnauthorized && !proxys {
-		p.unsecured = append(p.unsecured, fmt.Sprintf("%s: %d %.200s", time.Now().UTC().Format(time.RFC3339), answer.Status, answer.Body))
+	if err := stranger.Check(answer, resource, stranger.Nothing); err != nil {
+		p.unsecured = append(p.unsecured, fmt.Sprintf("%s: %v", time.Now().UTC().Format(time.RFC3339), err))
 	}
 }
 
