@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/securedmcp/operator/hack/demo/client"
+	"github.com/securedmcp/operator/test/freeport"
 	"github.com/securedmcp/operator/test/stranger"
 )
 
@@ -30,7 +31,11 @@ func nginx(t *testing.T, upstream string) (address string) {
 		program = "/usr/sbin/nginx"
 	}
 	folder := t.TempDir()
-	address = free(t)
+	port, err := freeport.Pick()
+	if err != nil {
+		t.Fatal(err)
+	}
+	address = net.JoinHostPort("127.0.0.1", port)
 	const dead = "127.0.0.1:1" // where nobody listens
 	silent, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -66,16 +71,6 @@ http {
 	return address
 }
 
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // ask waits until nginx listens.
 func ask(t *testing.T, target string) *client.Answer {
 	t.Helper()
@@ -109,11 +104,11 @@ func TestAnswersThroughNginx(t *testing.T) {
 		status   int
 		harmless []stranger.Gone
 	}{
-		"the challenge":           {"/server", 401, 401, []stranger.Gone{stranger.Nothing, stranger.Server, stranger.Route}},
-		"nobody listens":          {"/dead", 0, 502, []stranger.Gone{stranger.Server}},
-		"there are no pods":       {"/none", 0, 503, []stranger.Gone{stranger.Server}},
-		"the pods say nothing":    {"/silent", 0, 504, []stranger.Gone{stranger.Server}},
-		"there is no route":       {"/other", 0, 404, []stranger.Gone{stranger.Route}},
+		"the challenge":           {"/server", 401, 401, []stranger.Gone{stranger.Nothing, stranger.Server, stranger.Route, stranger.Everything}},
+		"nobody listens":          {"/dead", 0, 502, []stranger.Gone{stranger.Server, stranger.Everything}},
+		"there are no pods":       {"/none", 0, 503, []stranger.Gone{stranger.Server, stranger.Everything}},
+		"the pods say nothing":    {"/silent", 0, 504, []stranger.Gone{stranger.Server, stranger.Everything}},
+		"there is no route":       {"/other", 0, 404, []stranger.Gone{stranger.Route, stranger.Everything}},
 		"the server takes it":     {"/server", 200, 200, nil},
 		"the server forbids it":   {"/server", 403, 403, nil},
 		"the server has no such":  {"/server", 404, 404, nil},
@@ -133,7 +128,7 @@ func TestAnswersThroughNginx(t *testing.T) {
 			for _, gone := range test.harmless {
 				harmless[gone] = true
 			}
-			for _, gone := range []stranger.Gone{stranger.Nothing, stranger.Server, stranger.Route} {
+			for _, gone := range []stranger.Gone{stranger.Nothing, stranger.Server, stranger.Route, stranger.Everything} {
 				if err := stranger.Check(answer, resource, gone); (err == nil) != harmless[gone] {
 					t.Errorf("with %d gone it is said: %v", gone, err)
 				}
