@@ -35,7 +35,7 @@ type RateLimit struct {
 	// +kubebuilder:validation:Maximum=86400
 	PeriodSeconds int32 `json:"periodSeconds,omitempty"`
 
-	// burst are allowed at once, by who has not asked for a while. Default: requests.
+	// burst are allowed at once, by who has not asked for a while. A batch (MCP 2025-03-26) of more is refused for good. Default: requests.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=1000000

@@ -13,7 +13,7 @@ type RateLimitApplyConfiguration struct {
 	Requests *int32 `json:"requests,omitempty"`
 	// periodSeconds is the period, in seconds. Default: 60.
 	PeriodSeconds *int32 `json:"periodSeconds,omitempty"`
-	// burst are allowed at once, by who has not asked for a while. Default: requests.
+	// burst are allowed at once, by who has not asked for a while. A batch (MCP 2025-03-26) of more is refused for good. Default: requests.
 	Burst *int32 `json:"burst,omitempty"`
 	// redis makes replicas share the limit, and the memory of DPoP proofs and nonces. While it cannot be reached each replica has its own, and
 	// metrics and log say so. Default: each replica has its own.
