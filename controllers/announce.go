@@ -60,7 +60,8 @@ func revisionOf(announcement string) string {
 // about to. That of a pod on its way out may refresh them no more; the pod is told
 // all the same, so that everybody sees what it should enforce until it ends.
 func hasKubelet(p *corev1.Pod) bool {
-	return p.Spec.NodeName != "" && !isOver(p)
+	ended := p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+	return p.Spec.NodeName != "" && !ended
 }
 
 // annotate patches a copy: what it returns has not been trimmed.

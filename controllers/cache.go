@@ -135,19 +135,14 @@ func appliedByUs(e metav1.ManagedFieldsEntry) bool {
 	return e.Manager == FieldOwner && e.Operation == metav1.ManagedFieldsOperationApply
 }
 
-// trimPod keeps identity, node, status, what it was told and whether it speaks TLS:
-// there are many pods.
+// trimPod keeps identity, node, status and what it was told: there are many pods.
 func trimPod(in any) (any, error) {
 	p, ok := in.(*corev1.Pod)
 	if !ok {
 		return in, nil
 	}
-	tls := speaksTLS(p) || desired.SpeaksTLS(&p.Spec)
 	p.ManagedFields = nil
 	p.Spec = corev1.PodSpec{NodeName: p.Spec.NodeName}
 	maps.DeleteFunc(p.Annotations, func(name, _ string) bool { return name != desired.AnnotationConfigRevision })
-	if tls {
-		metav1.SetMetaDataAnnotation(&p.ObjectMeta, tlsInShort, "")
-	}
 	return p, nil
 }

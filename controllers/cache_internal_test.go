@@ -156,31 +156,6 @@ func TestTheCacheKeepsOfAPodWhatItWasTold(t *testing.T) {
 	}
 }
 
-func TestTheCacheKeepsOfAPodWhetherItSpeaksTLS(t *testing.T) {
-	pod := func(container, port string) *corev1.Pod {
-		return &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: container, Ports: []corev1.ContainerPort{{Name: port}}}}}}
-	}
-	for name, test := range map[string]struct {
-		pod  *corev1.Pod
-		want bool
-	}{
-		"a runtime that does":   {pod(desired.ContainerName, "https"), true},
-		"one that does not":     {pod(desired.ContainerName, "http"), false},
-		"a container beside it": {pod("sidecar", "https"), false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			for range 2 { // what has been trimmed is trimmed again
-				if _, err := trimPod(test.pod); err != nil {
-					t.Fatal(err)
-				}
-				if got := speaksTLS(test.pod); got != test.want || len(test.pod.Spec.Containers) > 0 {
-					t.Errorf("speaks TLS: %t, want %t; of the spec %+v is left", got, test.want, test.pod.Spec)
-				}
-			}
-		})
-	}
-}
-
 func TestTheCacheKnowsWhatPodsAreGiven(t *testing.T) {
 	for name, test := range map[string]struct {
 		data map[string]string

@@ -108,21 +108,20 @@ func newChild[A applyConfiguration[A]](kind string, live client.Object, want A) 
 // findChildren returns the children of the server in the order in which they are
 // applied, each with the live object if there is one.
 func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) ([]child, error) {
-	server, change := s.server, s.changeover()
-	routed := change.routed(server)
+	server := s.server
 	deployment, wanted := &appsv1.Deployment{}, desired.Deployment(server, r.platform)
 	children := []child{
 		newChild(kindServiceAccount, &corev1.ServiceAccount{}, desired.ServiceAccount(server)),
 		newChild(kindConfigMap, &corev1.ConfigMap{}, desired.ConfigMap(server, config)),
-		newChild(kindService, &corev1.Service{}, desired.Service(server, change.others)),
+		newChild(kindService, &corev1.Service{}, desired.Service(server)),
 		// Before the pods, so that none is ever reached without it.
-		newChild(kindNetworkPolicy, &networkingv1.NetworkPolicy{}, desired.NetworkPolicy(server, r.platform, change.others)),
+		newChild(kindNetworkPolicy, &networkingv1.NetworkPolicy{}, desired.NetworkPolicy(server, r.platform)),
 		newChild(kindDeployment, deployment, wanted),
 		newChild(kindBudget, &policyv1.PodDisruptionBudget{}, desired.PodDisruptionBudget(server)),
 		newChild(kindAutoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, desired.HorizontalPodAutoscaler(server)),
-		newChild(kindIngress, &networkingv1.Ingress{}, desired.Ingress(routed)),
+		newChild(kindIngress, &networkingv1.Ingress{}, desired.Ingress(server)),
 	}
-	children = append(children, r.optionalChildren(routed)...)
+	children = append(children, r.optionalChildren(server)...)
 	for i := range children {
 		if err := r.find(ctx, s, &children[i]); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", children[i].kind, err)

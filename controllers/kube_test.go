@@ -107,24 +107,6 @@ func (w *world) ends(p *corev1.Pod) {
 	})
 }
 
-// podOfTemplate creates a pod of the Deployment's newest template, by its hash.
-func (w *world) podOfTemplate(s *v1alpha1.SecuredMCPServer, suffix, hash string, status corev1.PodStatus) *corev1.Pod {
-	w.t.Helper()
-	p := w.podTemplate(s, suffix)
-	ofReplicaSet(s, p, hash)
-	w.create(p)
-	w.updateStatus(p, func() { p.Status = status })
-	return p
-}
-
-// podOf reads a pod of s.
-func (w *world) podOf(s *v1alpha1.SecuredMCPServer, suffix string) *corev1.Pod {
-	w.t.Helper()
-	p := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: s.Name + "-" + suffix, Namespace: s.Namespace}}
-	w.read(p)
-	return p
-}
-
 // pod creates a pod of s as a ReplicaSet, the scheduler and the kubelet would.
 // It runs unless status says otherwise.
 func (w *world) pod(s *v1alpha1.SecuredMCPServer, suffix string, status corev1.PodStatus) *corev1.Pod {

@@ -75,16 +75,11 @@ func wasReady(p *corev1.Pod) bool {
 
 // hasEnded tells whether the runtime of p does not run, be it for good.
 func hasEnded(p *corev1.Pod) bool {
-	if isOver(p) {
+	if p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed {
 		return true
 	}
 	c := runtimeContainer(p)
 	return c != nil && (c.State.Terminated != nil || c.State.Waiting != nil)
-}
-
-// isOver tells whether p never runs again.
-func isOver(p *corev1.Pod) bool {
-	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
 func readiness(p *corev1.Pod) *corev1.PodCondition {

@@ -23,7 +23,7 @@ type Exposure struct {
 	From []Peer `json:"from,omitempty"` //nolint:kubeapilinter // a rule of Peer requires one of its fields, as in every NetworkPolicy
 
 	// tls has the pods themselves speak TLS: HTTP/1.1 and HTTP/2 over TLS and nothing else, at port 443 of the Service in place of 80. The Ingress then
-	// speaks TLS to them. Turning it on or off restarts the pods; both ports are served until all have been replaced. Default: the pods speak plain HTTP.
+	// speaks TLS to them. Turning it on or off restarts the pods. Default: the pods speak plain HTTP.
 	// +optional
 	TLS *PodTLS `json:"tls,omitempty"`
 }

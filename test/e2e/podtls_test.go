@@ -3,17 +3,13 @@
 package e2e_test
 
 import (
-	"context"
 	"crypto/tls"
-	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -58,50 +54,4 @@ func TestPodsSpeakTLSOnceTheirSecretIsThere(t *testing.T) {
 	if err := dial(&tls.Config{MaxVersion: tls.VersionTLS12}); err == nil {
 		t.Error("TLS 1.2 is spoken below a minimum of 1.3")
 	}
-}
-
-// Pods that speak another protocol replace those of before, which clients are led to
-// until the first of the others takes requests: for as long as the Secret is missing.
-func TestTurningPodTLSOnAndOffLosesNoRequest(t *testing.T) {
-	t.Parallel()
-	s := newServer(t).start()
-	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
-	before := s.podUIDs()
-	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls"} })
-	s.waitCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonRollingOut)
-	s.waitFor("to say which Secret is missing", func(got *v1alpha1.SecuredMCPServer) bool {
-		c := meta.FindStatusCondition(got.Status.Conditions, v1alpha1.ConditionAvailable)
-		return c != nil && c.Status == metav1.ConditionTrue && strings.Contains(c.Message, `secret "pod-tls" not found`)
-	})
-	s.waitPorts("http", "https")
-	s.waitMore(known)
-
-	host := serverName + "." + s.namespace + ".svc"
-	s.applyManifest(fixture.Certificates(env.authority, []fixture.Certificate{{Namespace: s.namespace, Name: "pod-tls", Hosts: []string{host}}}, s.namespace))
-	for _, uid := range before {
-		s.waitReplaced(uid)
-	}
-	s.start().waitPorts("https")
-	before = s.podUIDs()
-	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) { spec.Exposure.TLS = nil })
-	for _, uid := range before {
-		s.waitReplaced(uid)
-	}
-	s.start().waitPorts("http")
-	s.checkNothingLost(known, unknown)
-}
-
-// waitPorts waits until the Service has the ports of these names and no others.
-func (s *server) waitPorts(names ...string) {
-	s.t.Helper()
-	s.wait(fmt.Sprintf("the Service to have the ports %v", names), func(ctx context.Context) (bool, string, error) {
-		service := new(corev1.Service)
-		err := env.cluster.Get(ctx, s.key, service)
-		var got []string
-		for _, port := range service.Spec.Ports {
-			got = append(got, port.Name)
-		}
-		slices.Sort(got)
-		return slices.Equal(got, names), fmt.Sprint(got), err
-	})
 }

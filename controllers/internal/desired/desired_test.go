@@ -28,10 +28,10 @@ func TestObjectsOfTheSample(t *testing.T) {
 	objects := map[string]any{
 		"serviceaccount": desired.ServiceAccount(s),
 		"configmap":      desired.ConfigMap(s, []byte("{}\n")),
-		"service":        desired.Service(s, false),
+		"service":        desired.Service(s),
 		"deployment":     desired.Deployment(s, platform),
 		"ingress":        desired.Ingress(s),
-		"networkpolicy":  desired.NetworkPolicy(s, platform, false),
+		"networkpolicy":  desired.NetworkPolicy(s, platform),
 		"budget":         desired.PodDisruptionBudget(s),
 	}
 	for kind, object := range objects {
@@ -92,7 +92,7 @@ func TestNetworkPolicyOfWhatIsDeclared(t *testing.T) {
 	s.Spec.RateLimit = &v1alpha1.RateLimit{Requests: 1, Redis: &v1alpha1.Redis{Address: "redis:6379"}}
 	s.Spec.Tokens.JWKSURI = "https://keys.example.com:8443/jwks"
 	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls"}
-	compare(t, "networkpolicy-declared", desired.NetworkPolicy(s, platform, false))
+	compare(t, "networkpolicy-declared", desired.NetworkPolicy(s, platform))
 }
 
 func TestDNSIsThatOfTheCluster(t *testing.T) {
@@ -100,13 +100,13 @@ func TestDNSIsThatOfTheCluster(t *testing.T) {
 	s.Spec.Workload.Egress = v1alpha1.EgressDeclared
 	inside := platform
 	inside.DNSNamespaces = []string{"kube-system", "dns"}
-	compare(t, "networkpolicy-dns", desired.NetworkPolicy(s, inside, false))
+	compare(t, "networkpolicy-dns", desired.NetworkPolicy(s, inside))
 }
 
 // An operator outside of the cluster has no namespace to be let in from; a rule
 // without peers would let everyone in.
 func TestAdminPortIsClosedWhenNobodyMayAskIt(t *testing.T) {
-	policy := desired.NetworkPolicy(sample(t), desired.Platform{}, false)
+	policy := desired.NetworkPolicy(sample(t), desired.Platform{})
 	if len(policy.Spec.Ingress) != 1 || policy.Spec.Ingress[0].Ports[0].Port.IntValue() != 8080 {
 		t.Errorf("rules %s, want that of the public port alone", manifest(t, policy))
 	}
@@ -127,9 +127,7 @@ func TestObjectsOfAServerThatRefersToOthers(t *testing.T) {
 	s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls", MinVersion: v1alpha1.TLSv13}
 	s.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/a": "1"}
 	compare(t, "deployment-references", desired.Deployment(s, platform))
-	compare(t, "service-tls", desired.Service(s, false))
-	compare(t, "service-changeover", desired.Service(s, true))
-	compare(t, "networkpolicy-changeover", desired.NetworkPolicy(s, platform, true))
+	compare(t, "service-tls", desired.Service(s))
 	compare(t, "ingress-tls", desired.Ingress(s))
 }
 

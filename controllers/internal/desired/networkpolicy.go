@@ -19,15 +19,13 @@ const dnsPort = 53
 // spec.exposure.from, and the admin port from the operator's and the monitoring
 // namespaces. Nothing else gets in. Probes need no rule: a node always reaches
 // its own pods.
-func NetworkPolicy(s *v1alpha1.SecuredMCPServer, p Platform, others bool) *networkingv1ac.NetworkPolicyApplyConfiguration {
-	public := networkingv1ac.NetworkPolicyIngressRule().WithFrom(peers(s.Spec.Exposure.From)...)
-	for _, l := range publicPorts(s, others) {
-		public.WithPorts(tcp(l.container))
-	}
+func NetworkPolicy(s *v1alpha1.SecuredMCPServer, p Platform) *networkingv1ac.NetworkPolicyApplyConfiguration {
 	spec := networkingv1ac.NetworkPolicySpec().
 		WithPodSelector(metav1ac.LabelSelector().WithMatchLabels(Ours(s))).
 		WithPolicyTypes(networkingv1.PolicyTypeIngress).
-		WithIngress(public)
+		WithIngress(networkingv1ac.NetworkPolicyIngressRule().
+			WithPorts(tcp(publicPort(s).container)).
+			WithFrom(peers(s.Spec.Exposure.From)...))
 	if admins := namespaces(append([]string{p.OperatorNamespace}, p.MonitoringNamespaces...)); len(admins) > 0 {
 		// A rule without peers would let everyone in.
 		spec.WithIngress(networkingv1ac.NetworkPolicyIngressRule().

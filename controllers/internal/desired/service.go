@@ -9,23 +9,35 @@ import (
 )
 
 // Service has the public port alone; the admin port is for the kubelet and the
-// operator, who ask pods directly. With others there are pods of before a change of
-// exposure.tls, and their port too: each has the pods behind it that have a port of
-// its name.
-func Service(s *v1alpha1.SecuredMCPServer, others bool) *corev1ac.ServiceApplyConfiguration {
-	spec := corev1ac.ServiceSpec().
-		WithType(corev1.ServiceTypeClusterIP).
-		WithSelector(Ours(s))
-	for _, public := range publicPorts(s, others) {
-		spec.WithPorts(corev1ac.ServicePort().
-			WithName(public.name).
-			WithProtocol(corev1.ProtocolTCP).
-			WithAppProtocol(public.name).
-			WithPort(public.service).
-			WithTargetPort(intstr.FromString(public.name)))
-	}
+// operator, who ask pods directly.
+func Service(s *v1alpha1.SecuredMCPServer) *corev1ac.ServiceApplyConfiguration {
+	public := publicPort(s)
 	return corev1ac.Service(s.Name, s.Namespace).
 		WithLabels(labels(s)).
 		WithOwnerReferences(owner(s)).
-		WithSpec(spec)
+		WithSpec(corev1ac.ServiceSpec().
+			WithType(corev1.ServiceTypeClusterIP).
+			WithSelector(Ours(s)).
+			WithPorts(corev1ac.ServicePort().
+				WithName(public.name).
+				WithProtocol(corev1.ProtocolTCP).
+				WithAppProtocol(public.name).
+				WithPort(public.service).
+				WithTargetPort(intstr.FromString(public.name))))
+}
+
+// listener is the public port: of the container, and of the Service.
+type listener struct {
+	// name is that of the port and also the protocol that it speaks.
+	name               string
+	container, service int32
+}
+
+// publicPort returns another port for TLS, so that while pods are replaced nobody
+// is sent to one that does not speak the protocol.
+func publicPort(s *v1alpha1.SecuredMCPServer) listener {
+	if s.Spec.Exposure.TLS != nil {
+		return listener{portHTTPS, httpsPort, 443}
+	}
+	return listener{portHTTP, httpPort, 80}
 }

@@ -19,7 +19,7 @@ type ExposureApplyConfiguration struct {
 	// and of clients inside of the cluster. Default: everyone; an empty list, which reads like nobody, is refused.
 	From []PeerApplyConfiguration `json:"from,omitempty"`
 	// tls has the pods themselves speak TLS: HTTP/1.1 and HTTP/2 over TLS and nothing else, at port 443 of the Service in place of 80. The Ingress then
-	// speaks TLS to them. Turning it on or off restarts the pods; both ports are served until all have been replaced. Default: the pods speak plain HTTP.
+	// speaks TLS to them. Turning it on or off restarts the pods. Default: the pods speak plain HTTP.
 	TLS *PodTLSApplyConfiguration `json:"tls,omitempty"`
 }
 
