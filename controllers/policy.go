@@ -90,10 +90,19 @@ func (p *Policy) objectToImage(s *v1alpha1.SecuredMCPServer) *objection {
 }
 
 // imageMatches wants prefix to end where a part of image does: other names begin
-// alike, and are somebody else's.
+// alike, and are somebody else's. So is another port of a host: what follows a tag's
+// colon has no slash.
 func imageMatches(prefix, image string) bool {
 	rest, ok := strings.CutPrefix(image, prefix)
-	return ok && (rest == "" || strings.ContainsRune("/:@", rune(rest[0])) || strings.ContainsRune("/:@", rune(prefix[len(prefix)-1])))
+	switch {
+	case !ok || prefix == "":
+		return false
+	case rest == "" || strings.HasSuffix(prefix, "/") || strings.HasSuffix(prefix, ":") || strings.HasSuffix(prefix, "@"):
+		return true
+	case rest[0] == ':':
+		return !strings.Contains(rest, "/")
+	}
+	return rest[0] == '/' || rest[0] == '@'
 }
 
 func listed(values []string) string {

@@ -38,6 +38,8 @@ func TestHostsAndImagesThatAreAllowed(t *testing.T) {
 		"a team whose name begins alike":    {Policy{AllowedImagePrefixes: []string{"a.example/team"}}, "x", "h", "a.example/team-evil/image:1", v1alpha1.ReasonImageNotAllowed},
 		"any tag of an image":               {Policy{AllowedImagePrefixes: []string{"a.example/team/image:"}}, "x", "h", "a.example/team/image:2", ""},
 		"a tag that begins alike":           {Policy{AllowedImagePrefixes: []string{"a.example/team/image:1"}}, "x", "h", "a.example/team/image:1-evil", v1alpha1.ReasonImageNotAllowed},
+		"another port of the host":          {Policy{AllowedImagePrefixes: []string{"a.example"}}, "x", "h", "a.example:5000/image", v1alpha1.ReasonImageNotAllowed},
+		"no prefix at all":                  {Policy{AllowedImagePrefixes: []string{""}}, "x", "h", "a.example/image", v1alpha1.ReasonImageNotAllowed},
 		"a tag and a digest":                {Policy{AllowedImagePrefixes: []string{"a.example/team/image:1"}}, "x", "h", "a.example/team/image:1@sha256:0123", ""},
 	}
 	for name, test := range tests {

@@ -107,6 +107,9 @@ func httpRoutes(o *unstructured.Unstructured) []string {
 	for _, host := range r.Spec.Hostnames {
 		for i := range r.Spec.Rules {
 			rule := &r.Spec.Rules[i]
+			if len(rule.Matches) == 0 {
+				routes = append(routes, host+edited) // every path
+			}
 			for _, match := range rule.Matches {
 				route := host + match.Path.Value
 				if match.Path.Type != "Exact" || !rule.leadsTo(o.GetName(), o.GetNamespace()) {
@@ -121,7 +124,7 @@ func httpRoutes(o *unstructured.Unstructured) []string {
 
 // leadsTo tells whether what r matches goes to one Service as it is, and nowhere else.
 func (r *ruleOfHTTPRoute) leadsTo(service, namespace string) bool {
-	return len(r.Filters) == 0 && !slices.ContainsFunc(r.BackendRefs, func(b backendReference) bool {
+	return len(r.Filters) == 0 && len(r.BackendRefs) > 0 && !slices.ContainsFunc(r.BackendRefs, func(b backendReference) bool {
 		return b.Name != service || b.Group != "" || b.Kind != kindService || cmp.Or(b.Namespace, namespace) != namespace || len(b.Filters) > 0
 	})
 }

@@ -136,7 +136,9 @@ func TestARouteThatSomebodyEditedDoesNotStay(t *testing.T) {
 		"it routes more": func(rule map[string]any) {
 			rule["matches"].([]any)[0].(map[string]any)["path"].(map[string]any)["type"] = "PathPrefix"
 		},
-		"it routes all": func(rule map[string]any) { delete(rule, "matches") },
+		"it routes all":                    func(rule map[string]any) { delete(rule, "matches") },
+		"it matches nothing, which is all": func(rule map[string]any) { rule["matches"] = []any{} },
+		"it leads nowhere":                 func(rule map[string]any) { delete(rule, "backendRefs") },
 		"it leads elsewhere": func(rule map[string]any) {
 			rule["backendRefs"].([]any)[0].(map[string]any)["name"] = "another"
 		},

@@ -25,8 +25,9 @@ type issuerSample struct {
 	claims oauthtest.Claims
 	// read may look invoices up, write may void them too.
 	read, write []oauthtest.Claims
-	// refused are other tokens of the same issuer.
-	refused map[string]oauthtest.Claims
+	// refused are other tokens of the same issuer, and poor those that are for the
+	// server and grant nothing.
+	refused, poor map[string]oauthtest.Claims
 	// challenge is what who may only read has to ask for.
 	challenge string
 }
@@ -95,6 +96,12 @@ var issuerSamples = map[string]issuerSample{
 			"of another tenant":                   {"iss": "https://login.microsoftonline.com/bbbbcccc-1111-dddd-2222-eeee3333ffff/v2.0", "scp": "invoices.read"},
 			"for no tenant in particular":         {"iss": "https://login.microsoftonline.com/common/v2.0", "scp": "invoices.read"},
 			"an ID token of the app of this name": {"aud": "11112222-bbbb-3333-cccc-4444dddd5555", "nonce": "n"},
+			"an ID token of this registration":    {"nonce": "n", "roles": []string{"Invoices.Read"}},
+		},
+		poor: map[string]oauthtest.Claims{
+			"of a person with the role, by a client without the scope": {"scp": "user_impersonation", "roles": []string{"Invoices.Read"}},
+			"that is an ID token, which need not have a nonce":         {"name": "Ada", "roles": []string{"Invoices.Read"}},
+			"of an application without the role":                       {"idtyp": "app"},
 		},
 		challenge: invoices + "/invoices.read " + invoices + "/invoices.write",
 	},
@@ -135,6 +142,11 @@ func (i issuerSample) check(t *testing.T, name string) {
 	for what, claims := range i.refused {
 		if got := s.lookup(i.token(s, claims)); got.Status != http.StatusUnauthorized {
 			t.Errorf("a token %s: %d, want 401", what, got.Status)
+		}
+	}
+	for what, claims := range i.poor {
+		if got := s.lookup(i.token(s, claims)); got.Status != http.StatusForbidden {
+			t.Errorf("a token %s: %d, want 403", what, got.Status)
 		}
 	}
 }
