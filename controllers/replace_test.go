@@ -66,19 +66,26 @@ func TestARouteStaysUntilTheOtherTakesItsPlace(t *testing.T) {
 	})
 }
 
-// An Ingress routes when it has an address, and its certificate is there.
-func TestAnHTTPRouteStaysUntilTheIngressRoutes(t *testing.T) {
-	kubetest.InstallCRDs(t, kubetest.Config(t), "gateway-api")
-	w := newWorld(t)
+// leavingGateway returns a server that a Gateway has a route to and that asks for an
+// Ingress by now.
+func (w *world) leavingGateway() *v1alpha1.SecuredMCPServer {
+	w.t.Helper()
 	s := w.server("a")
 	behind(s, "public")
 	w.create(s)
 	w.settle(s)
 	w.makeRouted(s, "public")
 	w.settle(s)
-
 	w.update(s, func() { behindIngress(s) })
 	w.settle(s)
+	return s
+}
+
+// An Ingress routes when it has an address, and its certificate is there.
+func TestAnHTTPRouteStaysUntilTheIngressRoutes(t *testing.T) {
+	kubetest.InstallCRDs(t, kubetest.Config(t), "gateway-api")
+	w := newWorld(t)
+	s := w.leavingGateway()
 	if got := conditions(s)["Exposed"]; got != "False IngressPending" || w.gone(httpRoute(s)) {
 		t.Fatalf("Exposed is %s: want the HTTPRoute to stay", got)
 	}
@@ -151,14 +158,7 @@ func TestARouteThatSomebodyEditedDoesNotStay(t *testing.T) {
 	for name, edit := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			s := w.server("a")
-			behind(s, "public")
-			w.create(s)
-			w.settle(s)
-			w.makeRouted(s, "public")
-			w.settle(s)
-			w.update(s, func() { behindIngress(s) })
-			w.settle(s)
+			s := w.leavingGateway()
 			route := httpRoute(s)
 			if w.gone(route) {
 				t.Fatal("the HTTPRoute has gone before the Ingress routes")
