@@ -141,7 +141,7 @@ func (o *Options) checkPolicy() []error {
 	}
 	for _, prefix := range o.Policy.AllowedImagePrefixes {
 		if !strings.Contains(prefix, "/") || strings.ContainsAny(prefix, " \t\n") {
-			errs = append(errs, fmt.Errorf("--allowed-image-prefixes %q: want prefixes with a slash, for example registry.example.com/mcp/: without one, what is at another port of the host would be allowed, too", prefix))
+			errs = append(errs, fmt.Errorf("--allowed-image-prefixes %q: want prefixes with a slash, for example registry.example.com/mcp/: a name alone is a registry to some and a team of the default registry to others", prefix))
 		}
 	}
 	for flag, patterns := range map[string][]string{
