@@ -20,6 +20,8 @@ import (
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
 // applied is what the operator has applied of an object, in short: all that a pass
@@ -30,6 +32,8 @@ type applied struct {
 	Digest []byte `json:"digest"`
 	// Replicas are those of a Deployment; nil if they are somebody else's.
 	Replicas *int32 `json:"replicas,omitempty"`
+	// TLS tells whether the pods of a Deployment speak it.
+	TLS bool `json:"tls,omitempty"`
 	// Annotations are those of an Ingress.
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
@@ -74,6 +78,7 @@ func shorten(o client.Object) (applied, error) {
 		if fields.Spec != nil {
 			a.Replicas = fields.Spec.Replicas
 		}
+		a.TLS = desired.SpeaksTLS(fields)
 	case *networkingv1ac.IngressApplyConfiguration:
 		a.Annotations = fields.Annotations
 	}

@@ -135,14 +135,19 @@ func appliedByUs(e metav1.ManagedFieldsEntry) bool {
 	return e.Manager == FieldOwner && e.Operation == metav1.ManagedFieldsOperationApply
 }
 
-// trimPod keeps identity, node, status and what it was told: there are many pods.
+// trimPod keeps identity, node, status, what it was told, and whether it speaks TLS:
+// there are many pods.
 func trimPod(in any) (any, error) {
 	p, ok := in.(*corev1.Pod)
 	if !ok {
 		return in, nil
 	}
 	p.ManagedFields = nil
+	tls := speaksTLS(p)
 	p.Spec = corev1.PodSpec{NodeName: p.Spec.NodeName}
+	if tls {
+		p.Spec.Containers = []corev1.Container{{Name: desired.ContainerName, Ports: []corev1.ContainerPort{{Name: desired.PortHTTPS}}}}
+	}
 	maps.DeleteFunc(p.Annotations, func(name, _ string) bool { return name != desired.AnnotationConfigRevision })
 	return p, nil
 }

@@ -110,18 +110,26 @@ func newChild[A applyConfiguration[A]](kind string, live client.Object, want A) 
 func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) ([]child, error) {
 	server := s.server
 	deployment, wanted := &appsv1.Deployment{}, desired.Deployment(server, r.platform)
+	service, policy, ingress := desired.Service(server), desired.NetworkPolicy(server, r.platform), desired.Ingress(server)
+	change := changeoverOf(s.pods, server.Spec.Exposure.TLS != nil)
+	if change.underWay {
+		desired.OpenBoth(service, policy, wanted)
+	}
+	if change.routesStay() && ingress != nil {
+		desired.LeadIngress(ingress, change.tls)
+	}
 	children := []child{
 		newChild(kindServiceAccount, &corev1.ServiceAccount{}, desired.ServiceAccount(server)),
 		newChild(kindConfigMap, &corev1.ConfigMap{}, desired.ConfigMap(server, config)),
-		newChild(kindService, &corev1.Service{}, desired.Service(server)),
+		newChild(kindService, &corev1.Service{}, service),
 		// Before the pods, so that none is ever reached without it.
-		newChild(kindNetworkPolicy, &networkingv1.NetworkPolicy{}, desired.NetworkPolicy(server, r.platform)),
+		newChild(kindNetworkPolicy, &networkingv1.NetworkPolicy{}, policy),
 		newChild(kindDeployment, deployment, wanted),
 		newChild(kindBudget, &policyv1.PodDisruptionBudget{}, desired.PodDisruptionBudget(server)),
 		newChild(kindAutoscaler, &autoscalingv2.HorizontalPodAutoscaler{}, desired.HorizontalPodAutoscaler(server)),
-		newChild(kindIngress, &networkingv1.Ingress{}, desired.Ingress(server)),
+		newChild(kindIngress, &networkingv1.Ingress{}, ingress),
 	}
-	children = append(children, r.optionalChildren(server)...)
+	children = append(children, r.optionalChildren(server, change)...)
 	for i := range children {
 		if err := r.find(ctx, s, &children[i]); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", children[i].kind, err)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -20,19 +21,34 @@ func (r *Reconciler) observeExposure(ctx context.Context, s *scope) error {
 	if s.unroutable() {
 		return nil
 	}
-	if !exposed(s.server) && s.config != nil {
-		s.clusterLocal()
-		return nil
-	}
 	routes, err := r.routes(ctx, s.server)
 	if err != nil {
 		return err
+	}
+	if !exposed(s.server) && s.config != nil {
+		s.judgeEnding(routes)
+		return nil
 	}
 	if ready, err := r.observeCertificate(ctx, s); !ready || err != nil {
 		return err
 	}
 	s.judgeExposure(routes)
 	return nil
+}
+
+// judgeEnding sets Exposed where no route is asked for. One that somebody's finalizer
+// keeps leads clients here until it has gone.
+func (s *scope) judgeEnding(routes []child) {
+	if len(routes) == 0 {
+		s.clusterLocal()
+		return
+	}
+	message := fmt.Sprintf("no exposure is asked for, and the %s that was is still there", routes[0].kind)
+	if finalizers := routes[0].live.GetFinalizers(); len(finalizers) > 0 {
+		message += "; it goes when nobody holds it any more by the finalizers " + strings.Join(finalizers, ", ")
+	}
+	s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteEnding, message)
+	s.expect(v1alpha1.ConditionExposed, propagationPatience)
 }
 
 // unroutable sets Exposed if there cannot be the route that is asked for.

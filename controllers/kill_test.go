@@ -75,6 +75,18 @@ var works = map[string]work{
 	"that leaves the replicas to an autoscaler": {change: func(w *world, s *v1alpha1.SecuredMCPServer) {
 		w.update(s, func() { s.Spec.Workload.Autoscaling = &v1alpha1.Autoscaling{MinReplicas: 3, MaxReplicas: 4} })
 	}},
+	"that opens both ports when TLS is turned on": {
+		change: func(w *world, s *v1alpha1.SecuredMCPServer) { w.update(s, func() { speakTLS(s, true) }) },
+		want:   func(w *world, s *v1alpha1.SecuredMCPServer) { w.wantOpen(s, "in the end", plainOfBoth) },
+	},
+	"that leads the route to the pods that speak TLS": {
+		change: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			w.update(s, func() { speakTLS(s, true) })
+			w.settle(s)
+			w.isReady(w.pod(s, "2", corev1.PodStatus{}), corev1.ConditionTrue)
+		},
+		want: func(w *world, s *v1alpha1.SecuredMCPServer) { w.wantOpen(s, "in the end", tlsOfBoth) },
+	},
 	"that takes a resource over": {
 		prepare: func(w *world, s *v1alpha1.SecuredMCPServer) {
 			older := w.server("a-before-" + s.Name)

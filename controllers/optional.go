@@ -47,8 +47,11 @@ func (k optionalKind) object() *unstructured.Unstructured {
 
 // child pairs what server asks for with an empty object to read the live one
 // into.
-func (k optionalKind) child(server *v1alpha1.SecuredMCPServer) child {
+func (k optionalKind) child(server *v1alpha1.SecuredMCPServer, change changeover) child {
 	live, want := k.object(), k.desired(server)
+	if change.routesStay() && k.kind == httpRoute.kind && want != nil {
+		desired.LeadHTTPRoute(want, change.tls)
+	}
 	return child{
 		kind:   k.kind,
 		live:   live,
@@ -67,10 +70,10 @@ func (k optionalKind) child(server *v1alpha1.SecuredMCPServer) child {
 
 // optionalChildren returns the children of optional kinds that can be had, or
 // that server asks for.
-func (r *Reconciler) optionalChildren(server *v1alpha1.SecuredMCPServer) []child {
+func (r *Reconciler) optionalChildren(server *v1alpha1.SecuredMCPServer, change changeover) []child {
 	var children []child
 	for _, k := range r.apis.kinds {
-		c := k.child(server)
+		c := k.child(server, change)
 		c.missing = r.apis.missing(k)
 		if c.wanted || c.missing == "" {
 			children = append(children, c)

@@ -164,10 +164,11 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
 		run     func(context.Context, *scope) error
 		decides string
 	}{
+		{r.findPods, ""}, // which there are, for all that follows
 		{r.acceptSpec, v1alpha1.ConditionAccepted},            // can the spec be served?
 		{r.observeIssuer, v1alpha1.ConditionIssuerDiscovered}, // does the issuer answer as needed?
 		{r.applyChildren, ""},                                 // server-side apply desired.*
-		{r.findPods, ""},                                      // which there are, for all that follows
+		{r.followPods, v1alpha1.ConditionExposed},             // routes that are not applied
 		{r.announceConfig, ""},                                // have the kubelets refresh volumes
 		{r.observeServed, ""},                                 // what do the pods get? -> url, revision
 		{r.withdrawRoutes, v1alpha1.ConditionExposed},         // is that another server's?

@@ -171,3 +171,26 @@ func TestARouteThatSomebodyEditedDoesNotStay(t *testing.T) {
 		})
 	}
 }
+
+// Until a route has gone clients come by it, and nobody else may have its URL.
+func TestARouteThatAFinalizerKeepsIsNotOver(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	ingress := named(s, &networkingv1.Ingress{})
+	w.update(ingress, func() { ingress.Finalizers = []string{"example.com/keep"} })
+	w.update(s, func() { s.Spec.Exposure.Ingress = nil })
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "False RouteEnding", "True Enforced", "False RouteEnding")
+	w.wantMessage(s, "Exposed", "no exposure is asked for, and the Ingress that was is still there; it goes when nobody holds it any more by the finalizers example.com/keep")
+	younger := w.server("younger")
+	younger.Spec.Resource = strings.Replace(s.Spec.Resource, ".example.com/", ".example.com:8443/", 1)
+	w.create(younger)
+	w.settle(younger)
+	if got := conditions(younger)["Accepted"]; got != "False ResourceConflict" {
+		t.Errorf("Accepted of a server for the same route is %s", got)
+	}
+
+	w.update(ingress, func() { ingress.Finalizers = nil })
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True ClusterLocal", "True Enforced", "True Ready")
+}

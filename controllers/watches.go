@@ -80,6 +80,7 @@ var podChangedVisibly = predicate.Funcs{
 			!equality.Semantic.DeepEqual(before.Annotations, now.Annotations) ||
 			before.Status.Phase != now.Status.Phase ||
 			takesRequests(before) != takesRequests(now) ||
+			isReady(before) != isReady(now) ||
 			isOfDeployment(before) != isOfDeployment(now) ||
 			!slices.Equal(podCauses(before), podCauses(now)) ||
 			isStarting(before) != isStarting(now)

@@ -110,6 +110,8 @@ const (
 	ReasonExposed = "Exposed"
 	// ReasonClusterLocal says that no exposure is asked for: the Service is all there is.
 	ReasonClusterLocal = "ClusterLocal"
+	// ReasonRouteEnding says that no exposure is asked for any more, and a route is still there.
+	ReasonRouteEnding = "RouteEnding"
 	// ReasonIngressPending says that no ingress controller has given the Ingress an address.
 	ReasonIngressPending = "IngressPending"
 	// ReasonIngressRejected says that the API server refused the Ingress.

@@ -74,7 +74,8 @@ type ParentRef struct {
 // PodTLS is how the pods speak TLS.
 type PodTLS struct {
 	// secretName is the Secret of type kubernetes.io/tls in the namespace of the object that the pods mount; the operator does not read it. They
-	// wait until it exists, and serve a renewed certificate within about two minutes, without a restart.
+	// wait until it exists, and serve a renewed certificate within about two minutes, without a restart. Where pods without TLS serve already, they
+	// do so until as many with TLS are ready.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253

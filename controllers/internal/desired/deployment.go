@@ -26,8 +26,10 @@ const (
 	// new configuration must not restart pods.
 	AnnotationConfigRevision = "securedmcp.dev/config-revision"
 
+	// PortHTTPS is the name of the port of pods that speak TLS, and of no other's.
+	PortHTTPS = "https"
+
 	portHTTP    = "http"
-	portHTTPS   = "https"
 	portAdmin   = "admin"
 	httpPort    = 8080
 	httpsPort   = 8443

@@ -1,6 +1,7 @@
 package desired_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -335,5 +336,50 @@ func TestHTTPRouteOfEveryField(t *testing.T) {
 	s.Spec.Exposure.Gateway = nil
 	if got := desired.HTTPRoute(s); got != nil {
 		t.Errorf("got %v, want none: it is not asked for", got)
+	}
+}
+
+// While pods of both kinds are there both ports are open, and the Ingress leads to
+// either, whatever the annotations of the spec say.
+func TestObjectsOfAChangeover(t *testing.T) {
+	s := sample(t)
+	s.Spec.Exposure.From = []v1alpha1.Peer{{PodSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"mcp-client": "true"}}}}
+	service, policy, deployment := desired.Service(s), desired.NetworkPolicy(s, platform), desired.Deployment(s, platform)
+	desired.OpenBoth(service, policy, deployment)
+	compare(t, "service-changeover", service)
+	compare(t, "networkpolicy-changeover", policy)
+	if got := *deployment.Spec.MinReadySeconds; got != 30 {
+		t.Errorf("pods have to be ready for %d s, want 30", got)
+	}
+
+	const annotation = "nginx.ingress.kubernetes.io/backend-protocol"
+	tests := map[string]struct {
+		tls         bool
+		given, want string
+	}{
+		"to TLS":                            {true, "", "HTTPS"},
+		"to TLS, though the spec has HTTP":  {true, "HTTP", "HTTPS"},
+		"to TLS, in the person's own way":   {true, "GRPCS", "GRPCS"},
+		"to plain, which has no annotation": {false, "", ""},
+		"to plain, though the spec has TLS": {false, "https", ""},
+		"to plain, in the person's own way": {false, "FCGI", "FCGI"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := sample(t)
+			s.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/a": "1"}
+			if tc.given != "" {
+				s.Spec.Exposure.Ingress.Annotations[annotation] = tc.given
+			}
+			given := maps.Clone(s.Spec.Exposure.Ingress.Annotations)
+			in := desired.Ingress(s)
+			desired.LeadIngress(in, tc.tls)
+			if got := in.Annotations[annotation]; got != tc.want {
+				t.Errorf("annotation %q, want %q", got, tc.want)
+			}
+			if !maps.Equal(given, s.Spec.Exposure.Ingress.Annotations) {
+				t.Error("the spec itself was changed")
+			}
+		})
 	}
 }

@@ -42,6 +42,7 @@ func Ingress(s *v1alpha1.SecuredMCPServer) *networkingv1ac.IngressApplyConfigura
 const (
 	annotationBackendProtocol = "nginx.ingress.kubernetes.io/backend-protocol"
 	backendHTTPS              = "HTTPS"
+	backendHTTP               = "HTTP"
 )
 
 // annotations are those that were asked for and, unless it is among them, the

@@ -11,19 +11,22 @@ import (
 // Service has the public port alone; the admin port is for the kubelet and the
 // operator, who ask pods directly.
 func Service(s *v1alpha1.SecuredMCPServer) *corev1ac.ServiceApplyConfiguration {
-	public := publicPort(s)
 	return corev1ac.Service(s.Name, s.Namespace).
 		WithLabels(labels(s)).
 		WithOwnerReferences(owner(s)).
 		WithSpec(corev1ac.ServiceSpec().
 			WithType(corev1.ServiceTypeClusterIP).
 			WithSelector(Ours(s)).
-			WithPorts(corev1ac.ServicePort().
-				WithName(public.name).
-				WithProtocol(corev1.ProtocolTCP).
-				WithAppProtocol(public.name).
-				WithPort(public.service).
-				WithTargetPort(intstr.FromString(public.name))))
+			WithPorts(servicePort(publicPort(s))))
+}
+
+func servicePort(public listener) *corev1ac.ServicePortApplyConfiguration {
+	return corev1ac.ServicePort().
+		WithName(public.name).
+		WithProtocol(corev1.ProtocolTCP).
+		WithAppProtocol(public.name).
+		WithPort(public.service).
+		WithTargetPort(intstr.FromString(public.name))
 }
 
 // listener is the public port: of the container, and of the Service.
@@ -33,11 +36,18 @@ type listener struct {
 	container, service int32
 }
 
-// publicPort returns another port for TLS, so that while pods are replaced nobody
+// Plain HTTP and TLS have ports of their own, so that while pods are replaced nobody
 // is sent to one that does not speak the protocol.
-func publicPort(s *v1alpha1.SecuredMCPServer) listener {
-	if s.Spec.Exposure.TLS != nil {
-		return listener{portHTTPS, httpsPort, 443}
+var (
+	plain  = listener{portHTTP, httpPort, 80}
+	secure = listener{PortHTTPS, httpsPort, 443}
+)
+
+func publicPort(s *v1alpha1.SecuredMCPServer) listener { return listenerOf(s.Spec.Exposure.TLS != nil) }
+
+func listenerOf(tls bool) listener {
+	if tls {
+		return secure
 	}
-	return listener{portHTTP, httpPort, 80}
+	return plain
 }

@@ -1,0 +1,166 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/securedmcp/operator/controllers/internal/desired"
+)
+
+// changeover is how far the pods of a server are in being replaced by ones that
+// speak TLS, or that no longer do. Both ports are open meanwhile, and routes lead to
+// one of them.
+type changeover struct {
+	// wanted tells whether pods are to speak TLS.
+	wanted bool
+	// underWay tells that there are pods that do not speak as they are to.
+	underWay bool
+	// tls tells whether routes lead to the pods that speak TLS.
+	tls bool
+}
+
+// routesStay tells that routes lead to the pods of before.
+func (c changeover) routesStay() bool { return c.tls != c.wanted }
+
+// changeoverOf goes by how many pods of each kind are ready. The new ones take over
+// once they are as many as the others, so that few never get what was meant for many,
+// and new ones that do not start take nothing away. Pods that are being deleted do
+// not count: they end what they have.
+func changeoverOf(pods []corev1.Pod, wanted bool) changeover {
+	c := changeover{wanted: wanted, tls: wanted}
+	ready := map[bool]int{}
+	for i := range pods {
+		p := &pods[i]
+		tls := speaksTLS(p)
+		c.underWay = c.underWay || tls != wanted && !isOver(p)
+		if isReady(p) && p.DeletionTimestamp.IsZero() {
+			ready[tls]++
+		}
+	}
+	if c.underWay && (ready[wanted] == 0 || ready[wanted] < ready[!wanted]) {
+		c.tls = !wanted
+	}
+	return c
+}
+
+// speaksTLS goes by the port, which is all that the cache keeps of containers.
+func speaksTLS(p *corev1.Pod) bool {
+	for i := range p.Spec.Containers {
+		for _, port := range p.Spec.Containers[i].Ports {
+			if port.Name == desired.PortHTTPS {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isOver tells whether p will never run again.
+func isOver(p *corev1.Pod) bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// followPods leads the routes that no spec speaks for to the pods that serve: those of
+// what was accepted last, and those that go when another has taken their place. A
+// changeover goes on without the spec that began it.
+func (r *Reconciler) followPods(ctx context.Context, s *scope) error {
+	if s.config != nil && len(s.outgoing) == 0 {
+		return nil
+	}
+	routes, err := r.routes(ctx, s.server)
+	if err != nil || len(routes) == 0 {
+		return err
+	}
+	tls, err := r.appliedTLS(ctx, s)
+	if err != nil {
+		return err
+	}
+	change := changeoverOf(s.pods, tls)
+	for i := range routes {
+		if !s.applies(routes[i].kind) && leadsToTLS(routes[i].live) != change.tls {
+			if err := r.lead(ctx, &routes[i], change.tls); err != nil {
+				return fmt.Errorf("leading %s to the pods that serve: %w", routes[i].kind, err)
+			}
+		}
+	}
+	return nil
+}
+
+// appliedTLS tells whether the newest template is of pods that speak TLS.
+func (r *Reconciler) appliedTLS(ctx context.Context, s *scope) (bool, error) {
+	var d appsv1.Deployment
+	if err := r.own(ctx, s.server, &d); err != nil {
+		return false, fmt.Errorf("reading Deployment: %w", err)
+	}
+	applied, err := appliedOf(&d)
+	return applied.TLS, err
+}
+
+// applies tells whether the pass applies a child of this kind.
+func (s *scope) applies(kind string) bool {
+	for i := range s.children {
+		if c := &s.children[i]; c.kind == kind && c.wanted && s.config != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func leadsToTLS(route client.Object) bool {
+	switch route := route.(type) {
+	case *networkingv1.Ingress:
+		return desired.IngressLeadsToTLS(route)
+	case *unstructured.Unstructured:
+		return desired.HTTPRouteLeadsToTLS(route)
+	}
+	return false
+}
+
+// lead applies what was applied last, with nothing changed but where it leads.
+func (r *Reconciler) lead(ctx context.Context, route *child, tls bool) error {
+	uid := route.live.GetUID()
+	// The cache does not hold which fields are ours.
+	if err := r.live.Get(ctx, client.ObjectKeyFromObject(route.live), route.live); err != nil {
+		return client.IgnoreNotFound(err)
+	}
+	if route.live.GetUID() != uid {
+		return nil // another of its name has come, and wakes the next pass
+	}
+	fields, err := extractFields(route.live)
+	if err != nil {
+		return err
+	}
+	var configuration runtime.ApplyConfiguration
+	switch fields := fields.(type) {
+	case *networkingv1ac.IngressApplyConfiguration:
+		desired.LeadIngress(fields, tls)
+		configuration = fields.WithUID(uid)
+	case map[string]any:
+		o := &unstructured.Unstructured{Object: fields}
+		desired.LeadHTTPRoute(o, tls)
+		identifyAs(o, route.live.(*unstructured.Unstructured))
+		configuration = client.ApplyConfigurationFromUnstructured(o)
+	}
+	if err := r.client.Apply(ctx, configuration, client.ForceOwnership); err != nil {
+		return err
+	}
+	log.FromContext(ctx).Info("led to other pods", "kind", route.kind, "tls", tls)
+	return nil
+}
+
+// identifyAs makes o the same object as other.
+func identifyAs(o, other *unstructured.Unstructured) {
+	o.SetGroupVersionKind(other.GroupVersionKind())
+	o.SetNamespace(other.GetNamespace())
+	o.SetName(other.GetName())
+	o.SetUID(other.GetUID())
+}
