@@ -17,7 +17,8 @@ import (
 
 // announceConfig changes an annotation of the pods when the ConfigMap has
 // changed. A kubelet refreshes a pod's volumes when the pod changes, which takes
-// a fraction of a second, and otherwise only about once a minute.
+// a fraction of a second, and otherwise only about once a minute. A new pod has
+// mounted what there is and need not be told, unless it says otherwise.
 //
 // The ConfigMap is as the cache has it, not as it was just applied: a kubelet that
 // looks too early reads the old one and does not look again for a minute.
@@ -35,11 +36,17 @@ func (r *Reconciler) announceConfig(ctx context.Context, s *scope) error {
 		if !hasKubelet(p) || p.Annotations[desired.AnnotationConfigRevision] == news {
 			continue
 		}
-		r.asker.answers.outdate(p, news)
+		another := r.asker.answers.outdate(p, news)
+		if neverTold(p) && !r.asker.answers.isBehind(p) {
+			if another {
+				r.askAgain(p)
+			}
+			continue
+		}
 		if err := r.annotate(ctx, p, news); client.IgnoreNotFound(err) != nil {
 			s.untold[p.UID] = err
 			// Its kubelet finds out by itself, and no change of the pod says when.
-			r.asker.again.ring(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p)})
+			r.askAgain(p)
 		}
 	}
 	return nil
@@ -55,6 +62,15 @@ func revisionOf(announcement string) string {
 	revision, _, _ := strings.Cut(announcement, "-")
 	return revision
 }
+
+// askAgain has p asked though no change of p says that it should be.
+func (r *Reconciler) askAgain(p *corev1.Pod) {
+	r.asker.again.ring(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(p)})
+}
+
+// neverTold tells whether p has nothing but what it mounted when it came, as far as
+// the operator has to do with it.
+func neverTold(p *corev1.Pod) bool { return p.Annotations[desired.AnnotationConfigRevision] == "" }
 
 // hasKubelet tells whether some kubelet has mounted the pod's volumes, or is
 // about to. That of a pod on its way out may refresh them no more; the pod is told

@@ -1,8 +1,12 @@
 package controllers_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -24,9 +28,7 @@ func TestConfigChangeIsAnnouncedToPodsAndRestartsNone(t *testing.T) {
 	one, two := named(s, &corev1.Pod{}), w.pod(s, "3", corev1.PodStatus{Phase: corev1.PodPending})
 	one.Name = "a-1"
 	w.settle(s)
-	w.wantWrites("PATCH pods/a-3")
-	w.settle(s)
-	w.wantWrites()
+	w.wantWrites() // it mounts what there is
 
 	w.update(s, func() { s.Spec.Tools[1].Scopes = []string{"invoices:read"} })
 	w.settle(s)
@@ -42,6 +44,56 @@ func TestConfigChangeIsAnnouncedToPodsAndRestartsNone(t *testing.T) {
 	}
 	w.settle(s)
 	w.wantWrites()
+}
+
+// A new pod has mounted the newest configuration, as a rule, and costs no write. What it
+// says decides, also after a restart of the operator, which knows of no pod what it was
+// given.
+func TestANewPodIsToldOnlyIfItIsBehind(t *testing.T) {
+	behind := func(w *world, s *v1alpha1.SecuredMCPServer) {
+		w.podSaying(s, "new", func() configStatus { return configStatus{Revision: "0000"} })
+	}
+	tests := map[string]struct {
+		come func(*world, *v1alpha1.SecuredMCPServer)
+		want []string
+	}{
+		"it enforces what there is":  {func(w *world, s *v1alpha1.SecuredMCPServer) { w.runningPod(s, "new") }, nil},
+		"it enforces something else": {behind, []string{"PATCH pods/a-new"}},
+		"it enforces something else, and the operator starts anew": {func(w *world, s *v1alpha1.SecuredMCPServer) {
+			behind(w, s)
+			w.stop()
+			w.operator = startOperator(w.t, w.network)
+		}, []string{"PATCH pods/a-new"}},
+		"it enforces what there is, and the operator starts anew": {func(w *world, s *v1alpha1.SecuredMCPServer) {
+			w.runningPod(s, "new")
+			w.stop()
+			w.operator = startOperator(w.t, w.network)
+		}, nil},
+		"it cannot be asked": {func(w *world, s *v1alpha1.SecuredMCPServer) {
+			_, runtime := w.runningPod(s, "new")
+			runtime.Close()
+		}, []string{"PATCH pods/a-new"}},
+		"it starts while the configuration changes": {func(w *world, s *v1alpha1.SecuredMCPServer) {
+			w.pod(s, "new", corev1.PodStatus{Phase: corev1.PodPending})
+			w.settle(s)
+			w.update(s, func() { s.Spec.RequiredScopes = nil })
+		}, []string{"PATCH configmaps/a", "PATCH pods/a-1", "PATCH pods/a-2", "PATCH pods/a-new"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s, _, _ := w.withPods()
+			tc.come(w, s)
+			w.settle(s)
+			w.settle(s)
+			got := slices.DeleteFunc(w.writes.take(), func(write string) bool { return strings.HasSuffix(write, "/status") })
+			if diff := gocmp.Diff(tc.want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("writes (-want +got):\n%s", diff)
+			}
+			w.settle(s)
+			w.wantWrites()
+		})
+	}
 }
 
 func TestPodsWithoutKubeletAreNotAnnotated(t *testing.T) {

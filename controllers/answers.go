@@ -34,8 +34,10 @@ type answer struct {
 	// known is whether the pod was ever asked, fresh whether in this round.
 	known, fresh bool
 	said         said
-	// given is what the pod was given last.
-	given string
+	// given is what the pod was given last, and regiven tells that it was given
+	// something else before.
+	given   string
+	regiven bool
 	// attempts counts the answers of this round that were not what was wanted.
 	attempts int
 }
@@ -51,17 +53,29 @@ func (a *answers) of(p *corev1.Pod) (what said, fresh, known bool) {
 	return e.said, e.fresh, e.known
 }
 
-// outdate begins a new round, unless it has begun: p is given something else.
-func (a *answers) outdate(p *corev1.Pod, given string) {
+// outdate begins a new round, unless it has begun: p is given something else. It
+// tells whether it did.
+func (a *answers) outdate(p *corev1.Pod, given string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	e := a.entry(p)
 	if e.given == given {
-		return
+		return false
 	}
-	e.given = given
+	e.given, e.regiven = given, e.given != ""
 	e.round++
 	e.fresh, e.attempts = false, 0
+	return true
+}
+
+// isBehind tells whether p may have something else than it was given last: something
+// that it was given before, or that it has said since. Of one that has not been asked
+// yet nobody knows.
+func (a *answers) isBehind(p *corev1.Pod) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.entry(p)
+	return e.regiven || e.fresh && (e.said.unreachable != "" || e.said.Revision != revisionOf(e.given))
 }
 
 // revisionFor is the revision that p is to enforce: of what it was given last, even
@@ -105,11 +119,19 @@ func (a *answers) record(p *corev1.Pod, round int, what said, wanted bool) (news
 	return news, e.attempts
 }
 
-// forget drops what the pod of this name said.
+// forget drops what is known of the pod of this name, which has gone.
 func (a *answers) forget(pod client.ObjectKey) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.byPod, pod)
+}
+
+// silence drops what p said, which does not run now. What it was given stays.
+func (a *answers) silence(p *corev1.Pod) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.entry(p)
+	*e = answer{uid: e.uid, round: e.round + 1, given: e.given, regiven: e.regiven}
 }
 
 // entry returns what is known of p, with a.mu held.

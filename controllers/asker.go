@@ -76,8 +76,12 @@ func (a *Asker) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 	if err := a.client.Get(ctx, req.NamespacedName, &p); client.IgnoreNotFound(err) != nil {
 		return reconcile.Result{}, err
 	}
-	if !takesRequests(&p) || !isOfDeployment(&p) {
+	switch {
+	case p.UID == "" || isOver(&p) || !isOfDeployment(&p):
 		a.answers.forget(req.NamespacedName)
+		return reconcile.Result{}, nil
+	case !takesRequests(&p):
+		a.answers.silence(&p)
 		return reconcile.Result{}, nil
 	}
 	round := a.answers.begin(&p)
