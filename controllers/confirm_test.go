@@ -358,7 +358,7 @@ func TestStatusTellsTogetherOfWhatMakesAServerReady(t *testing.T) {
 		w.makeAvailable(s)
 		w.makeExposed(s)
 		w.settle(s)
-		w.wantWrites("PATCH pods/a-2", "PATCH securedmcpservers/a/status")
+		w.wantWrites("PATCH securedmcpservers/a/status")
 		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	})
 	t.Run("or when it has waited long enough", func(t *testing.T) {

@@ -103,10 +103,6 @@ func testRights(t *testing.T, admin client.Client) {
 	}
 	pod := runPod(t, admin, s)
 	answerAsked(t, admin, s)
-	wait(t, "it tells the pod of the configuration", func() bool {
-		must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
-		return strings.HasPrefix(pod.Annotations["securedmcp.dev/config-revision"], s.Status.Revision+"-")
-	})
 	makeAvailable(t, admin, s)
 	makeExposed(t, admin, s)
 	wait(t, "it says that the server is ready", func() bool { return ready(t, admin, s) == "True Ready" })
@@ -116,8 +112,13 @@ func testRights(t *testing.T, admin client.Client) {
 		return len(events.Items) == 1
 	})
 	exposed := client.MergeFrom(s.DeepCopy())
-	s.Spec.Exposure.Ingress = nil
+	s.Spec.Title, s.Spec.Exposure.Ingress = "Another", nil
 	must(t, admin.Patch(t.Context(), s, exposed))
+	wait(t, "it tells the pod of the configuration", func() bool {
+		must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(s), s))
+		must(t, admin.Get(t.Context(), client.ObjectKeyFromObject(pod), pod))
+		return strings.HasPrefix(pod.Annotations["securedmcp.dev/config-revision"], s.Status.Revision+"-")
+	})
 	wait(t, "it deletes the Ingress", func() bool {
 		return apierrors.IsNotFound(admin.Get(t.Context(), client.ObjectKeyFromObject(s), &networkingv1.Ingress{}))
 	})
