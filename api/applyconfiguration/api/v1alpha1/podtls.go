@@ -14,7 +14,8 @@ import (
 // PodTLS is how the pods speak TLS.
 type PodTLSApplyConfiguration struct {
 	// secretName is the Secret of type kubernetes.io/tls in the namespace of the object that the pods mount; the operator does not read it. They
-	// wait until it exists, and serve a renewed certificate within about two minutes, without a restart.
+	// wait until it exists, and serve a renewed certificate within about two minutes, without a restart. Where pods without TLS serve already, they
+	// do so until as many with TLS are ready.
 	SecretName *string `json:"secretName,omitempty"`
 	// minVersion is the least version of TLS that is spoken: TLSv1.2 or TLSv1.3. Default: TLSv1.2.
 	MinVersion *apiv1alpha1.TLSVersion `json:"minVersion,omitempty"`
