@@ -57,14 +57,19 @@ func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 }
 
 // holdsBack keeps pods from being made, or made anew, without what has to be there
-// before them: the configuration that their template is for, and what keeps
-// strangers from them.
+// before them: the configuration that their template is for, what keeps strangers from
+// them and, if they are to speak TLS or no longer to do so, the port where clients
+// find them. Nor does a route leave others for them without that.
 func (s *scope) holdsBack(c *child) bool {
-	if c.kind != kindDeployment {
-		return false
-	}
 	failed := func(kind string) bool { return s.unapplied[kind] != nil || s.refused[kind] != nil }
-	return failed(kindConfigMap) || !c.exists() && (failed(kindNetworkPolicy) || failed(kindServiceAccount))
+	closed := s.change.underWay && (failed(kindService) || failed(kindNetworkPolicy))
+	switch c.kind {
+	case kindDeployment:
+		return failed(kindConfigMap) || closed || !c.exists() && (failed(kindNetworkPolicy) || failed(kindServiceAccount))
+	case kindIngress, httpRoute.kind:
+		return closed && c.exists() && c.wanted
+	}
+	return false
 }
 
 // postpone leaves a child to the next pass. The conditions that it matters to stay

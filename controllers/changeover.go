@@ -2,7 +2,9 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -52,16 +54,13 @@ func changeoverOf(pods []corev1.Pod, wanted bool) changeover {
 	return c
 }
 
-// speaksTLS goes by the port, which is all that the cache keeps of containers.
+// speaksTLS goes by the port of the runtime, which is all that the cache keeps of
+// containers. Somebody may have put others beside it, with ports of the same name.
 func speaksTLS(p *corev1.Pod) bool {
-	for i := range p.Spec.Containers {
-		for _, port := range p.Spec.Containers[i].Ports {
-			if port.Name == desired.PortHTTPS {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Spec.Containers, func(c corev1.Container) bool {
+		return c.Name == desired.ContainerName &&
+			slices.ContainsFunc(c.Ports, func(port corev1.ContainerPort) bool { return port.Name == desired.PortHTTPS })
+	})
 }
 
 // isOver tells whether p will never run again.
@@ -71,11 +70,19 @@ func isOver(p *corev1.Pod) bool {
 
 // followPods leads the routes that no spec speaks for to the pods that serve: those of
 // what was accepted last, and those that go when another has taken their place. A
-// changeover goes on without the spec that began it.
+// changeover goes on without the spec that began it, and whatever becomes of the
+// other route. Where this fails it is tried again, and nothing else waits for it.
 func (r *Reconciler) followPods(ctx context.Context, s *scope) error {
-	if s.config != nil && len(s.outgoing) == 0 {
+	if s.config != nil && len(s.outgoing) == 0 || s.objection != nil || s.evictedBy != nil {
 		return nil
 	}
+	if err := r.leadToPods(ctx, s); err != nil {
+		s.failures = append(s.failures, err)
+	}
+	return nil
+}
+
+func (r *Reconciler) leadToPods(ctx context.Context, s *scope) error {
 	routes, err := r.routes(ctx, s.server)
 	if err != nil || len(routes) == 0 {
 		return err
@@ -85,14 +92,16 @@ func (r *Reconciler) followPods(ctx context.Context, s *scope) error {
 		return err
 	}
 	change := changeoverOf(s.pods, tls)
+	var errs []error
 	for i := range routes {
-		if !s.applies(routes[i].kind) && leadsToTLS(routes[i].live) != change.tls {
-			if err := r.lead(ctx, &routes[i], change.tls); err != nil {
-				return fmt.Errorf("leading %s to the pods that serve: %w", routes[i].kind, err)
-			}
+		if s.applies(routes[i].kind) || leadsToTLS(routes[i].live) == change.tls {
+			continue
+		}
+		if err := r.lead(ctx, &routes[i], change.tls); err != nil {
+			errs = append(errs, fmt.Errorf("leading %s to the pods that serve: %w", routes[i].kind, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // appliedTLS tells whether the newest template is of pods that speak TLS.
@@ -125,7 +134,8 @@ func leadsToTLS(route client.Object) bool {
 	return false
 }
 
-// lead applies what was applied last, with nothing changed but where it leads.
+// lead applies what was applied last, with nothing changed but where it leads. A route
+// whose rules somebody has taken over leads where they want.
 func (r *Reconciler) lead(ctx context.Context, route *child, tls bool) error {
 	uid := route.live.GetUID()
 	// The cache does not hold which fields are ours.
@@ -139,16 +149,20 @@ func (r *Reconciler) lead(ctx context.Context, route *child, tls bool) error {
 	if err != nil {
 		return err
 	}
+	var ours bool
 	var configuration runtime.ApplyConfiguration
 	switch fields := fields.(type) {
 	case *networkingv1ac.IngressApplyConfiguration:
-		desired.LeadIngress(fields, tls)
+		ours = desired.LeadIngress(fields, tls)
 		configuration = fields.WithUID(uid)
 	case map[string]any:
 		o := &unstructured.Unstructured{Object: fields}
-		desired.LeadHTTPRoute(o, tls)
+		ours = desired.LeadHTTPRoute(o, tls)
 		identifyAs(o, route.live.(*unstructured.Unstructured))
 		configuration = client.ApplyConfigurationFromUnstructured(o)
+	}
+	if !ours {
+		return nil
 	}
 	if err := r.client.Apply(ctx, configuration, client.ForceOwnership); err != nil {
 		return err

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -112,6 +113,7 @@ func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) 
 	deployment, wanted := &appsv1.Deployment{}, desired.Deployment(server, r.platform)
 	service, policy, ingress := desired.Service(server), desired.NetworkPolicy(server, r.platform), desired.Ingress(server)
 	change := changeoverOf(s.pods, server.Spec.Exposure.TLS != nil)
+	s.change = change
 	if change.underWay {
 		desired.OpenBoth(service, policy, wanted)
 	}
@@ -130,6 +132,9 @@ func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) 
 		newChild(kindIngress, &networkingv1.Ingress{}, ingress),
 	}
 	children = append(children, r.optionalChildren(server, change)...)
+	if change.underWay {
+		deploymentLast(children)
+	}
 	for i := range children {
 		if err := r.find(ctx, s, &children[i]); err != nil {
 			return nil, fmt.Errorf("reading %s: %w", children[i].kind, err)
@@ -139,6 +144,15 @@ func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) 
 		r.wary.Delete(client.ObjectKeyFromObject(server))
 	}
 	return children, leaveReplicas(server, deployment, wanted)
+}
+
+// deploymentLast has routes leave pods before the Deployment deletes them, which after
+// a change of mind it does at once: those that are to stay have been ready for long.
+func deploymentLast(children []child) {
+	i := slices.IndexFunc(children, func(c child) bool { return c.kind == kindDeployment })
+	d := children[i]
+	copy(children[i:], children[i+1:])
+	children[len(children)-1] = d
 }
 
 // leaveReplicas leaves the replicas of a Deployment that exists to the

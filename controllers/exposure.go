@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -37,17 +38,17 @@ func (r *Reconciler) observeExposure(ctx context.Context, s *scope) error {
 }
 
 // judgeEnding sets Exposed where no route is asked for. One that somebody's finalizer
-// keeps leads clients here until it has gone.
+// keeps leads clients here until it has gone. Any other has gone, and the cache may
+// hold it for a moment longer.
 func (s *scope) judgeEnding(routes []child) {
-	if len(routes) == 0 {
+	i := slices.IndexFunc(routes, func(c child) bool { return len(c.live.GetFinalizers()) > 0 })
+	if i < 0 {
 		s.clusterLocal()
 		return
 	}
-	message := fmt.Sprintf("no exposure is asked for, and the %s that was is still there", routes[0].kind)
-	if finalizers := routes[0].live.GetFinalizers(); len(finalizers) > 0 {
-		message += "; it goes when nobody holds it any more by the finalizers " + strings.Join(finalizers, ", ")
-	}
-	s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteEnding, message)
+	s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteEnding, fmt.Sprintf(
+		"no exposure is asked for, and the %s that was is still there; it goes when nobody holds it any more by the finalizers %s",
+		routes[i].kind, strings.Join(routes[i].live.GetFinalizers(), ", ")))
 	s.expect(v1alpha1.ConditionExposed, propagationPatience)
 }
 

@@ -190,7 +190,12 @@ func TestARouteThatAFinalizerKeepsIsNotOver(t *testing.T) {
 		t.Errorf("Accepted of a server for the same route is %s", got)
 	}
 
-	w.update(ingress, func() { ingress.Finalizers = nil })
+	w.read(ingress)
+	ingress.Finalizers = nil
+	if err := w.person.Update(t.Context(), ingress); err != nil {
+		t.Fatal(err)
+	}
+	w.forgets(ingress)
 	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True ClusterLocal", "True Enforced", "True Ready")
 }

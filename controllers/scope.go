@@ -40,6 +40,8 @@ type scope struct {
 	config []byte
 	// children are the objects of an accepted spec.
 	children []child
+	// change is how far the pods are in speaking as an accepted spec says.
+	change changeover
 	// outgoing are those of them that go when another has taken their place.
 	outgoing []*child
 	// refused says by kind of child why the API server did not take it.

@@ -44,15 +44,15 @@ func SpeaksTLS(d *appsv1ac.DeploymentApplyConfiguration) bool {
 }
 
 // LeadIngress has an Ingress lead to the pods that speak TLS, or to those that do
-// not. An annotation that says otherwise gives way.
-func LeadIngress(in *networkingv1ac.IngressApplyConfiguration, tls bool) {
-	if in.Spec == nil {
-		return // whoever has taken all fields over leads elsewhere
+// not. An annotation that says otherwise gives way. It tells whether there is a rule to
+// do that with, and changes nothing if there is none.
+func LeadIngress(in *networkingv1ac.IngressApplyConfiguration, tls bool) bool {
+	backends := backendsOf(in)
+	if len(backends) == 0 {
+		return false
 	}
-	for i := range in.Spec.Rules {
-		for j := range in.Spec.Rules[i].HTTP.Paths {
-			in.Spec.Rules[i].HTTP.Paths[j].Backend.Service.Port.WithName(listenerOf(tls).name)
-		}
+	for _, backend := range backends {
+		backend.WithPort(networkingv1ac.ServiceBackendPort().WithName(listenerOf(tls).name))
 	}
 	switch said := in.Annotations[annotationBackendProtocol]; {
 	case tls && (said == "" || strings.EqualFold(said, backendHTTP)):
@@ -61,6 +61,26 @@ func LeadIngress(in *networkingv1ac.IngressApplyConfiguration, tls bool) {
 		in.Annotations = maps.Clone(in.Annotations)
 		delete(in.Annotations, annotationBackendProtocol)
 	}
+	return true
+}
+
+// backendsOf returns the Services that in leads to.
+func backendsOf(in *networkingv1ac.IngressApplyConfiguration) []*networkingv1ac.IngressServiceBackendApplyConfiguration {
+	if in.Spec == nil {
+		return nil
+	}
+	var all []*networkingv1ac.IngressServiceBackendApplyConfiguration
+	for _, rule := range in.Spec.Rules {
+		if rule.HTTP == nil {
+			continue
+		}
+		for _, path := range rule.HTTP.Paths {
+			if path.Backend != nil && path.Backend.Service != nil {
+				all = append(all, path.Backend.Service)
+			}
+		}
+	}
+	return all
 }
 
 // IngressLeadsToTLS tells whether in leads to pods that speak TLS.
@@ -78,9 +98,11 @@ func IngressLeadsToTLS(in *networkingv1.Ingress) bool {
 }
 
 // LeadHTTPRoute has an HTTPRoute lead to the pods that speak TLS, or to those that
-// do not.
-func LeadHTTPRoute(o *unstructured.Unstructured, tls bool) {
-	eachBackend(o, func(ref map[string]any) { ref["port"] = int64(listenerOf(tls).service) })
+// do not. It tells whether there is a rule to do that with.
+func LeadHTTPRoute(o *unstructured.Unstructured, tls bool) bool {
+	var leads bool
+	eachBackend(o, func(ref map[string]any) { ref["port"], leads = int64(listenerOf(tls).service), true })
+	return leads
 }
 
 // HTTPRouteLeadsToTLS tells whether o leads to pods that speak TLS.
