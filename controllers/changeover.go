@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -28,7 +29,13 @@ type changeover struct {
 	underWay bool
 	// tls tells whether routes lead to the pods that speak TLS.
 	tls bool
+	// again is when that may be otherwise though no pod changes; 0 is never.
+	again time.Duration
 }
+
+// settling is for how long a new pod is ready before it counts: by then those know of
+// it who find the pods that a route leads to, and take it for one that serves.
+const settling = 5 * time.Second
 
 // routesStay tells that routes lead to the pods of before.
 func (c changeover) routesStay() bool { return c.tls != c.wanted }
@@ -37,18 +44,33 @@ func (c changeover) routesStay() bool { return c.tls != c.wanted }
 // once they are as many as the others, so that few never get what was meant for many,
 // and new ones that do not start take nothing away. Pods that are being deleted do
 // not count: they end what they have.
-func changeoverOf(pods []corev1.Pod, wanted bool) changeover {
+func changeoverOf(pods []corev1.Pod, wanted bool, now time.Time) changeover {
 	c := changeover{wanted: wanted, tls: wanted}
-	ready := map[bool]int{}
+	var before, ready, settled int
 	for i := range pods {
 		p := &pods[i]
-		tls := speaksTLS(p)
-		c.underWay = c.underWay || tls != wanted && !isOver(p)
-		if isReady(p) && p.DeletionTimestamp.IsZero() {
-			ready[tls]++
+		same := speaksTLS(p) == wanted
+		c.underWay = c.underWay || !same && !isOver(p)
+		switch {
+		case !isReady(p) || !p.DeletionTimestamp.IsZero():
+		case !same:
+			before++
+		default:
+			ready++
+			if left := settling - now.Sub(readiness(p).LastTransitionTime.Time); left <= 0 {
+				settled++
+			} else if c.again == 0 || left < c.again {
+				c.again = left
+			}
 		}
 	}
-	if c.underWay && (ready[wanted] == 0 || ready[wanted] < ready[!wanted]) {
+	if before == 0 {
+		settled = ready // nobody else serves
+	}
+	if !c.underWay || before == 0 {
+		c.again = 0
+	}
+	if c.underWay && (settled == 0 || settled < before) {
 		c.tls = !wanted
 	}
 	return c
@@ -91,7 +113,8 @@ func (r *Reconciler) leadToPods(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	change := changeoverOf(s.pods, tls)
+	change := changeoverOf(s.pods, tls, time.Now())
+	s.lookAgain(change)
 	var errs []error
 	for i := range routes {
 		if s.applies(routes[i].kind) || leadsToTLS(routes[i].live) == change.tls {
@@ -102,6 +125,13 @@ func (r *Reconciler) leadToPods(ctx context.Context, s *scope) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// lookAgain has the server looked at when routes may have to lead elsewhere.
+func (s *scope) lookAgain(c changeover) {
+	if c.again > 0 {
+		s.soonest(c.again)
+	}
 }
 
 // appliedTLS tells whether the newest template is of pods that speak TLS.

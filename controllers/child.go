@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -112,8 +113,9 @@ func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) 
 	server := s.server
 	deployment, wanted := &appsv1.Deployment{}, desired.Deployment(server, r.platform)
 	service, policy, ingress := desired.Service(server), desired.NetworkPolicy(server, r.platform), desired.Ingress(server)
-	change := changeoverOf(s.pods, server.Spec.Exposure.TLS != nil)
+	change := changeoverOf(s.pods, server.Spec.Exposure.TLS != nil, time.Now())
 	s.change = change
+	s.lookAgain(change)
 	if change.underWay {
 		desired.OpenBoth(service, policy, wanted)
 	}

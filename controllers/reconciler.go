@@ -115,7 +115,8 @@ func (r *Reconciler) Reconcile(ctx context.Context, req reconcile.Request) (reco
 	r.trouble.end(req.NamespacedName)
 	s.finish()
 	if left := r.left(s); left > 0 {
-		return reconcile.Result{RequeueAfter: left}, s.tellingError()
+		s.soonest(left)
+		return reconcile.Result{RequeueAfter: s.again}, s.tellingError()
 	}
 	return s.result(s.tellingError(), r.report(ctx, s))
 }
