@@ -183,6 +183,7 @@ func TestWhatIsStructuredContentIsJSONThatClientsCanRead(t *testing.T) {
 		"text that is not UTF-8":     {"{\"a\":\"x\xff\"}", map[string]any{"a": "x\uFFFD"}},
 		"objects as deep as allowed": {strings.Repeat(`{"a":`, 63) + `{}` + strings.Repeat("}", 63), "any"},
 		"objects that are too deep":  {strings.Repeat(`{"a":`, 64) + `{}` + strings.Repeat("}", 64), nil},
+		"a name that comes twice":    {`{"o":{"a":1,"\u0061":2}}`, nil},
 		"a list":                     {`[1]`, nil},
 		"no JSON":                    {`{"a":`, nil},
 	} {

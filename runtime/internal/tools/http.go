@@ -16,7 +16,6 @@ import (
 
 	"github.com/securedmcp/operator/api/config/compile"
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
-	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/upstream"
 )
 
@@ -111,17 +110,10 @@ func toResult(resp *upstream.Response) *mcp.CallToolResult {
 	}
 	text := printable(resp.Body, len(resp.Body))
 	result := success(text)
-	if isJSON(resp.ContentType) && isObject(text) {
+	if isJSON(resp.ContentType) && isStructured(text) {
 		result.StructuredContent = json.RawMessage(text)
 	}
 	return result
-}
-
-// isObject tells whether text is a JSON object that is nested no deeper than what
-// clients may send: theirs is the next decoder.
-func isObject(text string) bool {
-	var object map[string]json.RawMessage
-	return httpmw.Depth([]byte(text)) <= httpmw.MaxDepth && json.Unmarshal([]byte(text), &object) == nil && object != nil
 }
 
 func success(text string) *mcp.CallToolResult {
