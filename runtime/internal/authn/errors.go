@@ -22,6 +22,7 @@ const (
 	BadAlgorithm     Reason = "bad_algorithm"
 	CriticalHeader   Reason = "critical_header"
 	UnknownKey       Reason = "unknown_key"
+	AmbiguousKey     Reason = "ambiguous_key"
 	BadSignature     Reason = "bad_signature"
 	BadIssuer        Reason = "bad_issuer"
 	BadAudience      Reason = "bad_audience"

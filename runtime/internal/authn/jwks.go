@@ -15,8 +15,10 @@ import (
 )
 
 const (
-	maxKeys     = 64
-	minRSABits  = 2048
+	maxKeys    = 64
+	minRSABits = 2048
+	// maxAttempts is against how many keys a token is tried: who sends garbage
+	// without a kid must not have it tried against each of sixty-four.
 	maxAttempts = 4
 )
 
@@ -45,10 +47,16 @@ type keySet struct {
 	withdrawn  chan struct{}
 }
 
-// candidates returns the keys that may have signed a token, at most four, and
-// whether the set knows the token's kid. Keys of that very kid come first: an
-// issuer that publishes many keys without one must not crowd them out.
+// candidates returns the keys that a token is tried against, at most four of those
+// that may have signed it, and whether the set knows the token's kid.
 func (s *keySet) candidates(c *compact) (keys []*key, known bool) {
+	keys, known = s.fitting(c)
+	return keys[:min(len(keys), maxAttempts)], known
+}
+
+// fitting returns all keys that may have signed a token. Keys of its very kid come
+// first: an issuer that publishes many keys without one must not crowd them out.
+func (s *keySet) fitting(c *compact) (keys []*key, known bool) {
 	var nameless []*key
 	for i := range s.keys {
 		k := &s.keys[i]
@@ -62,8 +70,7 @@ func (s *keySet) candidates(c *compact) (keys []*key, known bool) {
 			nameless = append(nameless, k)
 		}
 	}
-	keys = append(keys, nameless...)
-	return keys[:min(len(keys), maxAttempts)], known
+	return append(keys, nameless...), known
 }
 
 // keeps tells whether every key of s is in next, unchanged.

@@ -151,6 +151,37 @@ func TestTheNamedKeyIsTriedBeforeNamelessOnes(t *testing.T) {
 	}
 }
 
+func TestATokenWithoutKidIsTriedAgainstFourKeysAndTheReasonSaysSo(t *testing.T) {
+	set := func(keys int) *keySet {
+		var public []map[string]any
+		for i := range keys {
+			_, jwk := newJWK(t, fmt.Sprint("k", i))
+			public = append(public, jwk)
+		}
+		return parseSet(t, public...)
+	}
+	for name, tc := range map[string]struct {
+		kid   string
+		keys  int
+		tried int
+		want  Reason
+	}{
+		"without kid, as many keys as are tried": {"", maxAttempts, maxAttempts, UnknownKey},
+		"without kid, a key more":                {"", maxAttempts + 1, maxAttempts, AmbiguousKey},
+		"with a kid that none has":               {"other", maxAttempts + 1, 0, UnknownKey},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, c := set(tc.keys), &compact{kid: tc.kid, algName: "ES256", algorithm: algorithms["ES256"]}
+			if got, _ := s.candidates(c); len(got) != tc.tried {
+				t.Errorf("tried against %d keys, want %d", len(got), tc.tried)
+			}
+			if got := unverified(c, s).Reason; got != tc.want {
+				t.Errorf("reason %s, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestKeySetsThatAreNone(t *testing.T) {
 	many := make([]string, maxKeys+1)
 	for i := range many {

@@ -134,12 +134,22 @@ func checkSignature(ctx context.Context, c *compact, set *keySet, source *Keys) 
 		return nil, err
 	}
 	if newer == nil || newer == set {
-		return nil, refuse(UnknownKey, "no key of the issuer verifies the token")
+		return nil, unverified(c, set)
 	}
 	if keys, _ = newer.candidates(c); !verifiesAny(c, keys) {
-		return nil, refuse(UnknownKey, "no key of the issuer verifies the token")
+		return nil, unverified(c, newer)
 	}
 	return newer, nil
+}
+
+// unverified tells whether all keys of the set were tried that may have signed the
+// token: where they were not, it may be a good one, and the issuer has to name keys.
+func unverified(c *compact, set *keySet) *Error {
+	keys, _ := set.fitting(c)
+	if len(keys) > maxAttempts {
+		return refuse(AmbiguousKey, "no kid says which of %d keys of the issuer signed the token, and it was tried against %d of them", len(keys), maxAttempts)
+	}
+	return refuse(UnknownKey, "no key of the issuer verifies the token")
 }
 
 func verifiesAny(c *compact, keys []*key) bool {
