@@ -46,7 +46,8 @@ type Options struct {
 	// Builtins are the Go functions behind tools whose upstream is "builtin",
 	// by tool name. A configuration that names one that is not here is refused.
 	// Arguments have been validated against the tool's input schema, and the
-	// request carries no credentials.
+	// request carries no credentials. A result of more than limits.responseBytes is
+	// a tool error in its place.
 	Builtins map[string]mcp.ToolHandler
 	// Logger gets everything that is logged, audit lines included. Default
 	// slog.Default.

@@ -263,7 +263,7 @@ type Revocation struct {
 type Limits struct {
 	// RequestBytes bounds a request's body. Default 1 MiB.
 	RequestBytes int64 `json:"requestBytes,omitempty"`
-	// ResponseBytes bounds an upstream's answer. Default 4 MiB.
+	// ResponseBytes bounds the answer of an upstream or of a builtin tool. Default 4 MiB.
 	ResponseBytes int64 `json:"responseBytes,omitempty"`
 	// ConcurrentRequests is how many requests are worked on at once; more are
 	// answered 503. Default 1024.

@@ -5,7 +5,6 @@ package tools
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -153,10 +152,15 @@ func reportsProgress(c *config.RuntimeConfig) bool {
 	return slices.ContainsFunc(c.Tools, func(t config.Tool) bool { return t.Upstream == config.UpstreamBuiltin })
 }
 
+// maxAnswer is how many bytes an upstream or a builtin tool may answer.
+func maxAnswer(c *config.RuntimeConfig) int64 {
+	return cmp.Or(c.Limits.ResponseBytes, config.DefaultResponseBytes)
+}
+
 func newUpstreams(c Config) (map[string]*upstream.HTTP, error) {
 	apis := make(map[string]*upstream.HTTP, len(c.Runtime.Upstreams))
 	for _, u := range c.Runtime.Upstreams {
-		api, err := upstream.NewHTTP(u, cmp.Or(c.Runtime.Limits.ResponseBytes, config.DefaultResponseBytes), c.Observer)
+		api, err := upstream.NewHTTP(u, maxAnswer(c.Runtime), c.Observer)
 		if err != nil {
 			return nil, err
 		}
@@ -173,7 +177,7 @@ type backend interface {
 
 func newHandler(c Config, t *config.Tool, schema *compile.Schema, apis map[string]*upstream.HTTP) (mcp.ToolHandler, error) {
 	if t.Upstream == config.UpstreamBuiltin {
-		return newBuiltinHandler(schema, c.Builtins[t.Name])
+		return newBuiltinHandler(schema, c.Builtins[t.Name], maxAnswer(c.Runtime))
 	}
 	b, err := newBackend(t, apis)
 	if err != nil {
@@ -198,21 +202,4 @@ func newBackend(t *config.Tool, apis map[string]*upstream.HTTP) (backend, error)
 		return nil, fmt.Errorf("upstream %q with http: no such backend", t.Upstream)
 	}
 	return newHTTPTool(*t.HTTP, api)
-}
-
-func newBuiltinHandler(schema *compile.Schema, handler mcp.ToolHandler) (mcp.ToolHandler, error) {
-	if handler == nil {
-		return nil, errors.New("upstream builtin: this runtime image has no such tool")
-	}
-	return func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-		args, err := schema.Arguments(req.Params.Arguments)
-		if err != nil {
-			return failure("arguments: " + err.Error()), nil
-		}
-		// The handler gets what was validated, not what was sent.
-		if req.Params.Arguments, err = json.Marshal(args); err != nil {
-			return nil, fmt.Errorf("encoding arguments: %w", err)
-		}
-		return handler(ctx, req)
-	}, nil
 }

@@ -1,0 +1,65 @@
+package tools
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/modelcontextprotocol/go-sdk/mcp"
+
+	"github.com/securedmcp/operator/api/config/compile"
+)
+
+var errTooLarge = errors.New("the tool's answer is larger than is allowed")
+
+// newBuiltinHandler returns the tool that is a Go function of this image. What it
+// answers, which may be as large as its caller makes it, is bounded as the answers
+// of upstreams are.
+func newBuiltinHandler(schema *compile.Schema, handler mcp.ToolHandler, maxBytes int64) (mcp.ToolHandler, error) {
+	if handler == nil {
+		return nil, errors.New("upstream builtin: this runtime image has no such tool")
+	}
+	return func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
+		args, err := schema.Arguments(req.Params.Arguments)
+		if err != nil {
+			return failure("arguments: " + err.Error()), nil
+		}
+		// The handler gets what was validated, not what was sent.
+		if req.Params.Arguments, err = json.Marshal(args); err != nil {
+			return nil, fmt.Errorf("encoding arguments: %w", err)
+		}
+		result, err := handler(ctx, req)
+		if err != nil || result == nil {
+			return result, err
+		}
+		size, err := resultBytes(result)
+		if err != nil {
+			return nil, fmt.Errorf("encoding the result: %w", err)
+		}
+		if size > maxBytes {
+			return failure(errTooLarge.Error()), nil
+		}
+		return result, nil
+	}, nil
+}
+
+// resultBytes is how large a result is: its text as it is, what else it has as it is
+// encoded. Plain text, which most results are, is not encoded to be measured.
+func resultBytes(result *mcp.CallToolResult) (int64, error) {
+	rest, size := *result, 0
+	rest.Content = nil
+	for _, c := range result.Content {
+		text, ok := c.(*mcp.TextContent)
+		if !ok || text.Meta != nil || text.Annotations != nil {
+			rest.Content = append(rest.Content, c)
+			continue
+		}
+		size += len(text.Text)
+	}
+	if rest.Content == nil && rest.StructuredContent == nil && rest.Meta == nil {
+		return int64(size), nil
+	}
+	encoded, err := json.Marshal(&rest)
+	return int64(size + len(encoded)), err
+}
