@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -160,12 +161,27 @@ func (m message) request(token string) *http.Request {
 // compare sends the message and returns the complaint about it.
 func compare(h http.Handler, s *sighting, m message, token string) string {
 	s.reset()
-	w := httptest.NewRecorder()
-	// subscriptions/listen would last for as long as its token.
 	ctx, cancel := context.WithTimeout(context.Background(), diffTimeout)
 	defer cancel()
+	w := &firstEvent{httptest.NewRecorder(), cancel}
 	h.ServeHTTP(w, m.request(token).WithContext(ctx))
 	return s.complaint(w.Code)
+}
+
+// firstEvent leaves a stream when its first event has come, which is after the
+// request was judged: subscriptions/listen would last for as long as its token.
+type firstEvent struct {
+	*httptest.ResponseRecorder
+
+	leave context.CancelFunc
+}
+
+func (w *firstEvent) Write(b []byte) (int, error) {
+	n, err := w.ResponseRecorder.Write(b)
+	if strings.HasPrefix(w.Header().Get("Content-Type"), "text/event-stream") && bytes.Contains(w.Body.Bytes(), []byte("\n\n")) {
+		w.leave()
+	}
+	return n, err
 }
 
 const (
@@ -223,7 +239,11 @@ func differentials() map[string]message {
 			`{"jsonrpc":"2.0","id":2,"method":"tools/call","params":{"name":"void"}}]`},
 		"a batch of one and the same": {version: "2025-03-26", body: `[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"lookup"}},` +
 			`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"void"}}]`},
-		"a batch in a batch": {version: "2025-03-26", body: `[[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"void"}}]]`},
+		"a subscription": {version: modernVersion, method: "subscriptions/listen", body: `{"jsonrpc":"2.0","id":1,"method":"subscriptions/listen",` +
+			`"params":{"notifications":{"toolsListChanged":true},"name":"void",` + metaOfModern + `}}`},
+		"a call that asks for progress":        legacyCall(`"name":"lookup","_meta":{"progressToken":1}`),
+		"a denied call that asks for progress": legacyCall(`"name":"void","_meta":{"progressToken":1}`),
+		"a batch in a batch":                   {version: "2025-03-26", body: `[[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"void"}}]]`},
 	}
 }
 
@@ -236,9 +256,6 @@ func FuzzTheToolThatPolicyJudgedIsTheToolThatRan(f *testing.F) {
 	handler, token := newDifferential(f, s)
 	f.Fuzz(func(t *testing.T, body []byte, version, method, name string) {
 		m := message{body: string(body), version: version, method: method, name: name}
-		if bytes.Contains(body, []byte("subscriptions/")) {
-			t.Skip("a stream, which lasts")
-		}
 		if complaint := compare(handler, s, m, token); complaint != "" {
 			t.Fatalf("%s: %s %s %s %q", complaint, version, method, name, body)
 		}
@@ -250,12 +267,15 @@ func TestJudgedCallsRun(t *testing.T) {
 	s := new(sighting)
 	handler, token := newDifferential(t, s)
 	for name, want := range map[string]struct{ allowed, denied, ran string }{
-		"an allowed call":           {allowed: "lookup", ran: "lookup"},
-		"an allowed call of today":  {allowed: "lookup", ran: "lookup"},
-		"a denied call":             {denied: "void"},
-		"a denied call of today":    {denied: "void"},
-		"a name in capitals behind": {denied: "void"},
-		"a batch":                   {allowed: "lookup", denied: "void", ran: "lookup"},
+		"an allowed call":                      {allowed: "lookup", ran: "lookup"},
+		"an allowed call of today":             {allowed: "lookup", ran: "lookup"},
+		"a denied call":                        {denied: "void"},
+		"a denied call of today":               {denied: "void"},
+		"a name in capitals behind":            {denied: "void"},
+		"a batch":                              {allowed: "lookup", denied: "void", ran: "lookup"},
+		"a subscription":                       {},
+		"a call that asks for progress":        {allowed: "lookup", ran: "lookup"},
+		"a denied call that asks for progress": {denied: "void"},
 	} {
 		if complaint := compare(handler, s, differentials()[name], token); complaint != "" {
 			t.Errorf("%s: %s", name, complaint)
@@ -264,6 +284,18 @@ func TestJudgedCallsRun(t *testing.T) {
 		if allowed != want.allowed || denied != want.denied || ran != want.ran {
 			t.Errorf("%s: allowed %q, denied %q, ran %q; want %+v", name, allowed, denied, ran, want)
 		}
+	}
+}
+
+// Streams are among what is compared: one that would last is left, and has begun.
+func TestTheComparisonLeavesASubscription(t *testing.T) {
+	handler, token := newDifferential(t, new(sighting))
+	ctx, cancel := context.WithTimeout(t.Context(), diffTimeout)
+	defer cancel()
+	w := &firstEvent{httptest.NewRecorder(), cancel}
+	handler.ServeHTTP(w, differentials()["a subscription"].request(token).WithContext(ctx))
+	if !strings.Contains(w.Body.String(), "\n\n") || !errors.Is(ctx.Err(), context.Canceled) {
+		t.Errorf("status %d, %v, answer %s; want an event, and the stream left", w.Code, ctx.Err(), w.Body)
 	}
 }
 
