@@ -8,7 +8,8 @@ package v1alpha1
 // with apply.
 //
 // Gateway is an HTTPRoute of one or more Gateways. The listeners of these terminate TLS, with certificates of their own: a listener without TLS has
-// clients send their tokens in the clear. With exposure.tls, a BackendTLSPolicy for the Service has to tell them to speak TLS to the pods.
+// clients send their tokens in the clear. With exposure.tls, a BackendTLSPolicy has to tell them to speak TLS to the pods: for the
+// port https of the Service (sectionName), so that it can be there before exposure.tls is turned on.
 type GatewayApplyConfiguration struct {
 	// parentRefs are the Gateways, or single listeners of them, that the route is attached to; each must allow routes from the namespace of the object.
 	// Exposed is True when all of them accept it.
