@@ -289,10 +289,7 @@ func TestAnotherOperatorTakesOver(t *testing.T) {
 	s := newServer(t).start()
 	token := s.token(readScope, writeScope)
 	before := leader(t)
-	pod := &corev1.Pod{ObjectMeta: objectMeta(cluster.OperatorNamespace, podOf(before))}
-	if err := env.cluster.Delete(t.Context(), pod, ctrlclient.GracePeriodSeconds(0)); err != nil {
-		t.Fatalf("deleting the leader %s: %v", before, err)
-	}
+	deleteLeader(t)
 	s.apply(moveScope)
 	s.waitStatus(token, voidTool, http.StatusForbidden)
 	if now := leader(t); now == before {
@@ -303,15 +300,40 @@ func TestAnotherOperatorTakesOver(t *testing.T) {
 	}
 }
 
+// deleteLeader deletes the pod that holds the lease, and gives it no time to end.
+func deleteLeader(t *testing.T) {
+	t.Helper()
+	pod := leaderPod(t)
+	if err := env.cluster.Delete(t.Context(), pod, ctrlclient.GracePeriodSeconds(0)); err != nil {
+		t.Fatalf("deleting the leader %s: %v", pod.Name, err)
+	}
+}
+
+func leaderPod(t *testing.T) *corev1.Pod {
+	t.Helper()
+	pod := new(corev1.Pod)
+	key := ctrlclient.ObjectKey{Namespace: cluster.OperatorNamespace, Name: podOf(leader(t))}
+	if err := env.cluster.Get(t.Context(), key, pod); err != nil {
+		t.Fatalf("looking for the leader %s: %v", key.Name, err)
+	}
+	return pod
+}
+
 // leader is the holder of the operator's lease.
 func leader(t *testing.T) string {
+	t.Helper()
+	lease := leaseOf(t)
+	if lease.HolderIdentity == nil {
+		t.Fatal("nobody holds the lease")
+	}
+	return *lease.HolderIdentity
+}
+
+func leaseOf(t *testing.T) coordinationv1.LeaseSpec {
 	t.Helper()
 	var lease coordinationv1.Lease
 	if err := env.cluster.Get(t.Context(), cluster.OperatorKey, &lease); err != nil {
 		t.Fatal(err)
 	}
-	if lease.Spec.HolderIdentity == nil {
-		t.Fatal("nobody holds the lease")
-	}
-	return *lease.Spec.HolderIdentity
+	return lease.Spec
 }

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -136,9 +137,9 @@ func installOperator(ctx context.Context, images cluster.Images) error {
 	return installChart(ctx)
 }
 
-// installChart has the operator run as the tests want it.
-func installChart(ctx context.Context) error {
-	if _, err := env.cluster.Helm(ctx, env.chart...); err != nil {
+// installChart has the operator run as the tests want it, but for what more says.
+func installChart(ctx context.Context, more ...string) error {
+	if _, err := env.cluster.Helm(ctx, slices.Concat(env.chart, more)...); err != nil {
 		return err
 	}
 	return awaitRollout(ctx, cluster.OperatorKey)

@@ -30,8 +30,17 @@ func (c *Cluster) ProcessStart(_ context.Context, pod *corev1.Pod) (time.Time, e
 }
 
 // Kill ends the program of a pod's only container at once: it can do nothing more,
-// and nobody is told. It works for the local cluster.
-func (c *Cluster) Kill(pod *corev1.Pod) error {
+// and nobody is told. It works for the local cluster, as Freeze and Wake do.
+func (c *Cluster) Kill(pod *corev1.Pod) error { return signal(pod, syscall.SIGKILL) }
+
+// Freeze stops the program of a pod's only container wherever it is, until Wake has
+// it go on from there.
+func (c *Cluster) Freeze(pod *corev1.Pod) error { return signal(pod, syscall.SIGSTOP) }
+
+// Wake has a program go on that Freeze has stopped.
+func (c *Cluster) Wake(pod *corev1.Pod) error { return signal(pod, syscall.SIGCONT) }
+
+func signal(pod *corev1.Pod, sig syscall.Signal) error {
 	folder, err := processOf(pod)
 	if err != nil {
 		return err
@@ -40,7 +49,7 @@ func (c *Cluster) Kill(pod *corev1.Pod) error {
 	if err != nil {
 		return err
 	}
-	return syscall.Kill(pid, syscall.SIGKILL)
+	return syscall.Kill(pid, sig)
 }
 
 // processOf returns the folder below /proc of the program of a pod's only container.
