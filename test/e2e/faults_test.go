@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"sync"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -83,6 +84,79 @@ func TestTheAPIServerIsKilledAndComesBack(t *testing.T) {
 	s.checkEnforced()
 	s.checkOnly("a client with a token", known, http.StatusOK)
 	s.checkOnly("a client without a token", unknown, http.StatusUnauthorized)
+}
+
+const (
+	freezeAPIServer = "hack/cluster/freeze-apiserver.sh"
+	// standstill is longer than a leader tries to renew its lease, so that operators
+	// end, and shorter than a node is given to say that it is there.
+	standstill = "15"
+	// slowness is how long most requests take, at least slowTimes in a row: more than
+	// the test takes, which ends it.
+	slowness, slowTimes = "0.9", "120"
+)
+
+// An API server that takes requests and answers none is another thing than one that
+// is gone: nobody is told. Clients notice nothing all the same.
+func TestTheAPIServerStandsStillAndGoesOn(t *testing.T) {
+	s := newServer(t).start()
+	token := s.token(readScope, writeScope)
+	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
+	before := leader(t)
+	if err := env.cluster.Project.Script(t.Context(), t.Output(), freezeAPIServer, standstill); err != nil {
+		t.Fatal(err)
+	}
+	s.apply(moveScope)
+	s.waitStatus(token, voidTool, http.StatusForbidden)
+	s.checkEnforced()
+	if now := leader(t); now == before {
+		t.Errorf("the lease is still held by %s, so that this was no test of its end", before)
+	}
+	if err := awaitRollout(t.Context(), cluster.OperatorKey); err != nil {
+		t.Error(err)
+	}
+	s.checkNothingLost(known, unknown)
+}
+
+// Every request of an operator takes most of a second. It is late, and nothing else.
+func TestASlowAPIServerMakesTheOperatorLate(t *testing.T) {
+	s := newServer(t).start()
+	token := s.token(readScope, writeScope)
+	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
+	before, lead := operators(t), leader(t)
+	original := s.manifest
+
+	goOn := slowAPIServer(t)
+	s.apply(moveScope)
+	s.waitStatus(token, voidTool, http.StatusForbidden)
+	s.manifest = original
+	s.apply()
+	s.waitStatus(token, voidTool, http.StatusOK)
+	s.checkEnforced()
+	goOn()
+
+	wantOperators(t, before)
+	if now := leader(t); now != lead {
+		t.Errorf("the lease is held by %s, want %s, which had it", now, lead)
+	}
+	s.checkNothingLost(known, unknown)
+}
+
+// slowAPIServer has requests take most of a second until the function is called that
+// it returns.
+func slowAPIServer(t *testing.T) (goOn func()) {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var slow sync.WaitGroup
+	slow.Go(func() {
+		err := env.cluster.Project.Script(ctx, t.Output(), freezeAPIServer, slowness, slowTimes)
+		if ctx.Err() == nil {
+			t.Errorf("the API server was slow no more before the test was through (%v)", err)
+		}
+	})
+	goOn = func() { stop(); slow.Wait() }
+	t.Cleanup(goOn)
+	return goOn
 }
 
 // Without its Deployment a server cannot answer. It must not answer what it would
