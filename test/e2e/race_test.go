@@ -116,8 +116,9 @@ type edits struct {
 
 func newRace(t *testing.T) *race {
 	t.Helper()
-	s := newServer(t).start()
+	restartOperators(t)
 	runOperators(t, racers)
+	s := newServer(t).start()
 	r := &race{server: s, edits: &edits{original: s.server().Spec}}
 	r.known, r.unknown = s.ask(s.token(readScope), 2), s.ask("", 1)
 	r.policy = s.watchNumbers(new(corev1.ConfigMapList), r.editOf)
