@@ -3,6 +3,7 @@
 package e2e_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
@@ -63,8 +65,9 @@ func TestALeaderThatWakesUpBringsNothingBack(t *testing.T) {
 	r.edit()
 	r.freeze(old)
 	r.takeover(before)
+	woken := time.Now()
 	r.wake(old)
-	r.waitEnded(old)
+	r.checkEnds(old, woken)
 	r.checkEnforcedSoon()
 	r.finish()
 }
@@ -86,11 +89,12 @@ func TestOperatorsThatWakeUpTogetherRaceForTheLease(t *testing.T) {
 		left := time.Until(lease.RenewTime.Add(time.Duration(*lease.LeaseDurationSeconds) * time.Second))
 		return left < 0, fmt.Sprintf("%s are left", left), nil
 	})
+	woken := time.Now()
 	for i := range all {
 		r.wake(&all[i])
 	}
 	r.takeover(before)
-	r.waitEnded(old)
+	r.checkEnds(old, woken)
 	r.checkEnforcedSoon()
 	r.finish()
 }
@@ -224,19 +228,31 @@ func (r *race) wake(pod *corev1.Pod) {
 	}
 }
 
-// waitEnded waits for the end of the program that a pod had: it must find out that it
-// leads no more.
-func (r *race) waitEnded(pod *corev1.Pod) {
+// checkEnds waits for the end of the program that a pod had: it must find out that it
+// leads no more, and write nothing until it does.
+func (r *race) checkEnds(pod *corev1.Pod, woken time.Time) {
 	r.t.Helper()
 	before := pod.Status.ContainerStatuses[0].ContainerID
+	var now corev1.ContainerStatus
 	r.until("the leader of before to end", func(ctx context.Context) (bool, string, error) {
-		now := new(corev1.Pod)
-		if err := env.cluster.Get(ctx, ctrlclient.ObjectKeyFromObject(pod), now); err != nil {
+		found := new(corev1.Pod)
+		if err := env.cluster.Get(ctx, ctrlclient.ObjectKeyFromObject(pod), found); err != nil {
 			return false, "", err
 		}
-		status := now.Status.ContainerStatuses[0]
-		return status.ContainerID != before || status.State.Running == nil, pod.Name + " runs", nil
+		now = found.Status.ContainerStatuses[0]
+		return now.ContainerID != before || now.State.Running == nil, pod.Name + " runs", nil
 	})
+	log, err := env.cluster.Clientset.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
+		Previous: now.ContainerID != before, SinceTime: &metav1.Time{Time: woken},
+	}).DoRaw(r.t.Context())
+	if err != nil {
+		r.t.Fatalf("reading the log of the leader of before: %v", err)
+	}
+	said := func(what string) int { return bytes.Count(log, []byte(what)) }
+	if n := said(`"msg":"applied"`) + said(`"msg":"deleted"`); n > 0 {
+		r.t.Errorf("the leader of before wrote %d times after it woke up:\n%s", n, log)
+	}
+	r.t.Logf("the leader of before was kept from %d writes", said("the lease has run out"))
 }
 
 // checkEnforcedSoon waits until every replica enforces the newest edit.
