@@ -228,29 +228,32 @@ func (r *race) wake(pod *corev1.Pod) {
 	}
 }
 
-// checkEnds waits for the end of the program that a pod had: it must find out that it
-// leads no more, and write nothing until it does.
+// checkEnds waits until the program that a pod had has ended, and another is in its
+// place: it must find out that it leads no more, and write nothing until it does.
 func (r *race) checkEnds(pod *corev1.Pod, woken time.Time) {
 	r.t.Helper()
 	before := pod.Status.ContainerStatuses[0].ContainerID
-	var now corev1.ContainerStatus
 	r.until("the leader of before to end", func(ctx context.Context) (bool, string, error) {
-		found := new(corev1.Pod)
-		if err := env.cluster.Get(ctx, ctrlclient.ObjectKeyFromObject(pod), found); err != nil {
+		now := new(corev1.Pod)
+		if err := env.cluster.Get(ctx, ctrlclient.ObjectKeyFromObject(pod), now); err != nil {
 			return false, "", err
 		}
-		now = found.Status.ContainerStatuses[0]
-		return now.ContainerID != before || now.State.Running == nil, pod.Name + " runs", nil
+		status := now.Status.ContainerStatuses[0]
+		return status.ContainerID != before && status.State.Running != nil, fmt.Sprintf("%s is %v", pod.Name, status.State), nil
 	})
 	log, err := env.cluster.Clientset.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
-		Previous: now.ContainerID != before, SinceTime: &metav1.Time{Time: woken},
+		Previous: true, SinceTime: &metav1.Time{Time: woken},
 	}).DoRaw(r.t.Context())
 	if err != nil {
 		r.t.Fatalf("reading the log of the leader of before: %v", err)
 	}
 	said := func(what string) int { return bytes.Count(log, []byte(what)) }
-	if n := said(`"msg":"applied"`) + said(`"msg":"deleted"`); n > 0 {
-		r.t.Errorf("the leader of before wrote %d times after it woke up:\n%s", n, log)
+	if said("leader election lost") == 0 {
+		r.t.Errorf("the leader of before did not end for want of its lease:\n%s", log)
+	}
+	// One write may have been out when it was frozen: a worker sends one at a time.
+	if n := said(`"msg":"applied"`) + said(`"msg":"deleted"`); n > 1 {
+		r.t.Errorf("the leader of before wrote %d times after it woke up, want one that was out already at most:\n%s", n, log)
 	}
 	r.t.Logf("the leader of before was kept from %d writes", said("the lease has run out"))
 }
