@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"maps"
 	"strings"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -58,7 +57,6 @@ func LeadIngress(in *networkingv1ac.IngressApplyConfiguration, tls bool) bool {
 	case tls && (said == "" || strings.EqualFold(said, backendHTTP)):
 		in.WithAnnotations(map[string]string{annotationBackendProtocol: backendHTTPS})
 	case !tls && strings.EqualFold(said, backendHTTPS):
-		in.Annotations = maps.Clone(in.Annotations)
 		delete(in.Annotations, annotationBackendProtocol)
 	}
 	return true
