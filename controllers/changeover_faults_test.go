@@ -27,6 +27,14 @@ func (w *world) tries(s *v1alpha1.SecuredMCPServer) error {
 	return err
 }
 
+// runs is a pass that ends well, or with an error that only an edit helps.
+func (w *world) runs(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	if err := w.tries(s); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // Where the Service or the NetworkPolicy cannot be changed, the pods of before serve.
 func TestNothingMovesToAPortThatIsNotOpen(t *testing.T) {
 	for _, kind := range []string{"services", "networkpolicies"} {
@@ -108,9 +116,7 @@ func (w *world) refusedChangeover() (s *v1alpha1.SecuredMCPServer, fresh *corev1
 	w.settle(s)
 	fresh = w.pod(s, "2", corev1.PodStatus{})
 	w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} }) // a cycle
-	if err := w.tries(s); err != nil {
-		w.t.Fatal(err)
-	}
+	w.runs(s)
 	return s, fresh
 }
 
@@ -123,9 +129,7 @@ func TestARouteThatSomebodyHasTakenOverIsLeftAlone(t *testing.T) {
 	w.isReady(fresh, corev1.ConditionTrue)
 	w.writes.take()
 	for range 3 {
-		if err := w.tries(s); err != nil {
-			t.Fatal(err)
-		}
+		w.runs(s)
 	}
 	if got := slices.DeleteFunc(w.writes.take(), func(s string) bool { return !strings.Contains(s, "ingresses") }); len(got) > 0 {
 		t.Errorf("writes %v", got)
@@ -147,9 +151,7 @@ func TestAnHTTPRouteThatSomebodyHasTakenOverIsLeftAlone(t *testing.T) {
 	w.settle(s)
 	fresh := w.pod(s, "2", corev1.PodStatus{})
 	w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} }) // a cycle
-	if err := w.tries(s); err != nil {
-		t.Fatal(err)
-	}
+	w.runs(s)
 	route := httpRoute(s)
 	w.update(route, func() {
 		rule := route.Object["spec"].(map[string]any)["rules"].([]any)[0].(map[string]any)
@@ -158,9 +160,7 @@ func TestAnHTTPRouteThatSomebodyHasTakenOverIsLeftAlone(t *testing.T) {
 	w.isReady(fresh, corev1.ConditionTrue)
 	w.writes.take()
 	for range 3 {
-		if err := w.tries(s); err != nil {
-			t.Fatal(err)
-		}
+		w.runs(s)
 	}
 	if got := slices.DeleteFunc(w.writes.take(), func(s string) bool { return !strings.Contains(s, "httproutes") }); len(got) > 0 {
 		t.Errorf("writes %v", got)
@@ -225,7 +225,7 @@ func TestNobodyIsToldOfARouteThatSimplyGoes(t *testing.T) {
 				w.update(s, func() {
 					s.Spec.Workload.Replicas, s.Spec.Exposure.Gateway, s.Spec.Exposure.Ingress = new(int32(0)), nil, nil
 				})
-				w.tries(s)
+				w.runs(s)
 				if got := conditions(s)["Exposed"]; got != "True ClusterLocal" {
 					t.Errorf("Exposed is %s: %s; events %v", got, message(s, "Exposed"), w.events.take())
 				}
@@ -267,14 +267,14 @@ func TestBothRoutesFollowThePodsUnderARefusedSpec(t *testing.T) {
 	w.isReady(fresh, corev1.ConditionTrue)
 	w.settle(s)
 	w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} }) // a cycle
-	w.tries(s)
+	w.runs(s)
 	w.isReady(fresh, corev1.ConditionFalse)
-	w.tries(s)
+	w.runs(s)
 	if got := strings.Join(w.leads(s), "; "); got != "http; http; HTTPRoute 80" {
 		t.Errorf("leads %s", got)
 	}
 	w.writes.take()
-	w.tries(s)
+	w.runs(s)
 	w.wantWrites()
 }
 
@@ -283,10 +283,10 @@ func TestARouteThatWasLedIsNotAppliedAnew(t *testing.T) {
 	w := newWorld(t)
 	s, fresh := w.refusedChangeover()
 	w.isReady(fresh, corev1.ConditionTrue)
-	w.tries(s)
+	w.runs(s)
 	w.update(s, func() { s.Spec.Scopes[0].Implies = nil })
 	w.writes.take()
-	w.tries(s)
+	w.runs(s)
 	for _, got := range w.writes.take() {
 		if strings.Contains(got, "ingresses") {
 			t.Errorf("needless %s", got)

@@ -14,7 +14,7 @@ import (
 func TestResultsOfBuiltinToolsAreBounded(t *testing.T) {
 	const limit = 1000
 	long, short := strings.Repeat("a", limit+1), strings.Repeat("a", limit)
-	text := func(s string) *mcp.CallToolResult { return success(s) }
+	text := success
 	for name, tc := range map[string]struct {
 		result  *mcp.CallToolResult
 		bounded bool
