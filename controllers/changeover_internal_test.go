@@ -32,17 +32,17 @@ func TestChangeoverGoesByThePodsThatAreReady(t *testing.T) {
 		underWay, tls bool
 		again         time.Duration
 	}{
-		"no pods":                                   {nil, false, true, 0},
-		"all are new":                               {[]corev1.Pod{tls, tlsFresh, tlsDown}, false, true, 0},
-		"all are of before":                         {[]corev1.Pod{plain, plain}, true, false, 0},
-		"none is ready":                             {[]corev1.Pod{plainDown, tlsDown}, true, false, 0},
-		"fewer are new":                             {[]corev1.Pod{plain, plain, tls}, true, false, 0},
-		"as many are new":                           {[]corev1.Pod{plain, tls}, true, true, 0},
-		"as many are new, one for a moment":         {[]corev1.Pod{plain, tlsFresh}, true, false, 3 * time.Second},
-		"enough have been for long":                 {[]corev1.Pod{plain, tls, tlsFresh}, true, true, 3 * time.Second},
-		"one that is new for a moment serves alone": {[]corev1.Pod{plainDown, tlsFresh}, true, true, 0},
-		"those of before end":                       {[]corev1.Pod{ending, tlsFresh}, true, true, 0},
-		"those of before are over":                  {[]corev1.Pod{over, tlsDown}, false, true, 0},
+		"no pods":                           {nil, false, true, 0},
+		"all are new":                       {[]corev1.Pod{tls, tlsFresh, tlsDown}, false, true, 0},
+		"all are of before":                 {[]corev1.Pod{plain, plain}, true, false, 0},
+		"none is ready":                     {[]corev1.Pod{plainDown, tlsDown}, true, false, 0},
+		"fewer are new":                     {[]corev1.Pod{plain, plain, tls}, true, false, 0},
+		"as many are new":                   {[]corev1.Pod{plain, tls}, true, true, 0},
+		"as many are new, one for a moment": {[]corev1.Pod{plain, tlsFresh}, true, false, 3 * time.Second},
+		"enough have been for long":         {[]corev1.Pod{plain, tls, tlsFresh}, true, true, 3 * time.Second},
+		"one for a moment serves alone":     {[]corev1.Pod{plainDown, tlsFresh}, true, true, 0},
+		"those of before end":               {[]corev1.Pod{ending, tlsFresh}, true, true, 0},
+		"those of before are over":          {[]corev1.Pod{over, tlsDown}, false, true, 0},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
