@@ -3,6 +3,7 @@ package bench
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -38,7 +39,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// startServer starts the named server on processor 0; the load is on 1.
+// startServer starts the named server on processor 0, the other is for the load. It
+// reads the server's log, so that writing it costs what it costs in a pod.
 func startServer(b *testing.B, name, issuer string) *process {
 	b.Helper()
 	cmd := exec.CommandContext(b.Context(), "taskset", "-c", "0", os.Args[0])
@@ -56,11 +58,23 @@ func startServer(b *testing.B, name, issuer string) *process {
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
 	})
-	line, err := bufio.NewReader(out).ReadString('\n')
+	addr, err := address(out)
 	if err != nil {
 		b.Fatalf("starting %s: %v", name, err)
 	}
-	return &process{cmd: cmd, addr: strings.TrimSpace(line)}
+	go func() { _, _ = io.Copy(io.Discard, out) }()
+	return &process{cmd: cmd, addr: addr}
+}
+
+// address reads what a server prints until it says where it listens. It may have
+// logged by then.
+func address(out io.Reader) (string, error) {
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if !strings.HasPrefix(lines.Text(), "{") {
+			return lines.Text(), nil
+		}
+	}
+	return "", errors.New("it ended without an address")
 }
 
 // cpu is the processor time that the process has used.
@@ -136,41 +150,50 @@ func (p *process) load(b *testing.B, connections int, d time.Duration, status in
 	return int(answered.Load())
 }
 
-// bursts sends some requests at once over each of the connections, and again after
-// each pause, and returns how many were answered, which all have to be with the
-// status. The process works while a burst lasts and rests between two: what it uses
-// is for the requests, not for going to sleep and waking up between them.
-func (p *process) bursts(b *testing.B, times int, pause time.Duration, status int, next func() []byte) int {
+// crowd is who sends at once, each over a connection that it keeps.
+type crowd []sender
+
+type sender struct {
+	net.Conn
+
+	reader *bufio.Reader
+}
+
+// crowd connects one to the server.
+func (p *process) crowd(b *testing.B) crowd {
 	b.Helper()
-	const each = 6
-	var clients [connections]struct {
-		net.Conn
-		reader *bufio.Reader
-	}
-	for i := range clients {
+	senders := make(crowd, connections)
+	for i := range senders {
 		conn, err := net.Dial("tcp", p.addr)
 		if err != nil {
 			b.Fatal(err)
 		}
-		defer conn.Close()
-		clients[i].Conn, clients[i].reader = conn, bufio.NewReader(conn)
+		b.Cleanup(func() { conn.Close() })
+		senders[i] = sender{conn, bufio.NewReader(conn)}
 	}
-	for range times {
-		time.Sleep(pause)
-		var group sync.WaitGroup
-		for i := range clients {
-			group.Go(func() {
-				for range each {
-					if got, err := exchange(clients[i], clients[i].reader, next()); err != nil || got != status {
-						b.Errorf("status %d, %v; want %d", got, err, status)
-						return
-					}
+	return senders
+}
+
+// burst has each of them send some requests, one after another, and returns
+// how many were answered, which all have to be with the status. The server works
+// while a burst lasts: what it uses is for the requests, not for going to sleep and
+// waking up between them.
+func (c crowd) burst(b *testing.B, status int, raw []byte) int {
+	b.Helper()
+	const each = 6
+	var group sync.WaitGroup
+	for _, s := range c {
+		group.Go(func() {
+			for range each {
+				if got, err := exchange(s, s.reader, raw); err != nil || got != status {
+					b.Errorf("status %d, %v; want %d", got, err, status)
+					return
 				}
-			})
-		}
-		group.Wait()
+			}
+		})
 	}
-	return times * each * len(clients)
+	group.Wait()
+	return each * len(c)
 }
 
 func exchange(conn net.Conn, reader *bufio.Reader, raw []byte) (status int, err error) {

@@ -94,7 +94,9 @@ func echo(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, err
 	return &mcp.CallToolResult{Content: []mcp.Content{&mcp.TextContent{Text: string(req.Params.Arguments)}}}, nil
 }
 
-// serveOurs logs to a file, audit lines included, as a pod logs to a pipe.
+// serveOurs logs to a pipe, audit lines included, as a pod does. A file beside the
+// configuration would not do: each line would have the runtime, which watches that
+// directory, look whether the configuration has changed.
 func serveOurs(ctx context.Context, issuer string) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -113,15 +115,10 @@ func serveOurs(ctx context.Context, issuer string) error {
 	if err := os.WriteFile(file, raw, 0o600); err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		return err
-	}
-	defer log.Close()
 	defer app.TuneGC()()
 	server, err := app.Start(ctx, app.Options{
 		ConfigFile: file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", DrainDelay: -1,
-		Logger: slog.New(slog.NewJSONHandler(log, nil)), Builtins: map[string]mcp.ToolHandler{"echo": echo},
+		Logger: slog.New(slog.NewJSONHandler(os.Stdout, nil)), Builtins: map[string]mcp.ToolHandler{"echo": echo},
 	})
 	if err != nil {
 		return err
