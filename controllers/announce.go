@@ -15,6 +15,35 @@ import (
 	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
+// noteConfig notes of pods that are seen first, and have been told of nothing, what the
+// ConfigMap has before this pass changes it: they may have mounted that. A pod that has
+// started before and takes no requests will not be asked, and nobody knows what the
+// ConfigMap had when it started.
+func (r *Reconciler) noteConfig(ctx context.Context, s *scope) error {
+	given, version, err := r.given(ctx, s.server)
+	if err != nil {
+		return err
+	}
+	before := unknown
+	if given != nil {
+		before = announcement(given.Revision, version)
+	}
+	for i := range s.pods {
+		p := &s.pods[i]
+		if !hasKubelet(p) || !neverTold(p) {
+			continue
+		}
+		mounted := before
+		if hasStarted(p) && !takesRequests(p) {
+			mounted = unknown
+		}
+		if r.asker.answers.note(p, mounted) {
+			r.askAgain(p)
+		}
+	}
+	return nil
+}
+
 // announceConfig changes an annotation of the pods when the ConfigMap has
 // changed. A kubelet refreshes a pod's volumes when the pod changes, which takes
 // a fraction of a second, and otherwise only about once a minute. A new pod has
@@ -43,9 +72,13 @@ func (r *Reconciler) announceConfig(ctx context.Context, s *scope) error {
 			}
 			continue
 		}
-		if err := r.annotate(ctx, p, news); client.IgnoreNotFound(err) != nil {
+		err := r.annotate(ctx, p, news)
+		if client.IgnoreNotFound(err) != nil {
 			s.untold[p.UID] = err
-			// Its kubelet finds out by itself, and no change of the pod says when.
+		}
+		if err != nil {
+			// Its kubelet finds out by itself, and no change of the pod says when. One that
+			// has gone is forgotten.
 			r.askAgain(p)
 		}
 	}
@@ -56,6 +89,9 @@ func (r *Reconciler) announceConfig(ctx context.Context, s *scope) error {
 // edits it by hand and has it healed gives the pods another one in between, which
 // some may have read.
 func announcement(revision, version string) string { return revision + "-" + version }
+
+// unknown is the announcement of what nobody knows. It is no ConfigMap's.
+const unknown = "-"
 
 // revisionOf is the revision of an announcement.
 func revisionOf(announcement string) string {

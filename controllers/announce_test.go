@@ -69,6 +69,9 @@ func TestANewPodIsToldOnlyIfItIsBehind(t *testing.T) {
 			w.stop()
 			w.operator = startOperator(w.t, w.network)
 		}, nil},
+		"it refuses something beside": {func(w *world, s *v1alpha1.SecuredMCPServer) {
+			w.podSaying(s, "new", func() configStatus { return configStatus{Revision: w.obedient(s)().Revision, Error: "another"} })
+		}, []string{"PATCH pods/a-new"}},
 		"it cannot be asked": {func(w *world, s *v1alpha1.SecuredMCPServer) {
 			_, runtime := w.runningPod(s, "new")
 			runtime.Close()

@@ -53,6 +53,19 @@ func (a *answers) of(p *corev1.Pod) (what said, fresh, known bool) {
 	return e.said, e.fresh, e.known
 }
 
+// note says what p may have been given before it was seen first. It tells whether it was
+// seen now; what it said before that is not believed.
+func (a *answers) note(p *corev1.Pod, given string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.entry(p)
+	if e.given != "" {
+		return false
+	}
+	e.give(given)
+	return true
+}
+
 // outdate begins a new round, unless it has begun: p is given something else. It
 // tells whether it did.
 func (a *answers) outdate(p *corev1.Pod, given string) bool {
@@ -62,20 +75,25 @@ func (a *answers) outdate(p *corev1.Pod, given string) bool {
 	if e.given == given {
 		return false
 	}
-	e.given, e.regiven = given, e.given != ""
-	e.round++
-	e.fresh, e.attempts = false, 0
+	e.give(given)
 	return true
 }
 
+// give begins a new round.
+func (e *answer) give(given string) {
+	e.given, e.regiven = given, e.given != ""
+	e.round++
+	e.fresh, e.attempts = false, 0
+}
+
 // isBehind tells whether p may have something else than it was given last: something
-// that it was given before, or that it has said since. Of one that has not been asked
+// that it was given before, or that it has said since; what it refuses may be there no more. Of one that has not been asked
 // yet nobody knows.
 func (a *answers) isBehind(p *corev1.Pod) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	e := a.entry(p)
-	return e.regiven || e.fresh && (e.said.unreachable != "" || e.said.Revision != revisionOf(e.given))
+	return e.regiven || e.fresh && (e.said.unreachable != "" || e.said.Refusal != "" || e.said.Revision != revisionOf(e.given))
 }
 
 // revisionFor is the revision that p is to enforce: of what it was given last, even
@@ -97,6 +115,9 @@ func (a *answers) begin(p *corev1.Pod) int {
 // news tells whether it is something else than before; attempts is how many
 // answers of this round were not what was wanted.
 //
+// The first answer of a round is news if it is what was wanted, or if it decides
+// whether the pod is told: one that was given something else is told anyway.
+//
 // A pod that enforced what it should and then cannot be asked has a second
 // chance: one packet lost by a busy node makes no server unready.
 func (a *answers) record(p *corev1.Pod, round int, what said, wanted bool) (news bool, attempts int) {
@@ -110,7 +131,7 @@ func (a *answers) record(p *corev1.Pod, round int, what said, wanted bool) (news
 		e.attempts = 1
 		return false, e.attempts
 	}
-	news = !e.known || e.said != what || (wanted && !e.fresh)
+	news = !e.known || e.said != what || (!e.fresh && (wanted || !e.regiven))
 	e.known, e.fresh, e.said = true, true, what
 	e.attempts++
 	if wanted {

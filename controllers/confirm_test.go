@@ -288,7 +288,7 @@ func (w *world) impatientPass(s *v1alpha1.SecuredMCPServer) {
 }
 
 // startsWithOnePod creates a server, one of whose two pods is ready and has been
-// told of its configuration and asked.
+// asked.
 func (w *world) startsWithOnePod() *v1alpha1.SecuredMCPServer {
 	w.t.Helper()
 	s := w.server("a")

@@ -6,6 +6,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -55,3 +56,6 @@ func (p *Prober) AnswerNow(ctx context.Context, server *v1alpha1.SecuredMCPServe
 	p.probes.mu.Unlock()
 	return p.Reconcile(ctx, questionOf(server))
 }
+
+// News are the servers that pods have something new to say about.
+func (a *Asker) News() source.Source { return a.news.source() }

@@ -82,6 +82,12 @@ func hasEnded(p *corev1.Pod) bool {
 	return c != nil && (c.State.Terminated != nil || c.State.Waiting != nil)
 }
 
+// hasStarted tells whether the runtime of p runs, or has run.
+func hasStarted(p *corev1.Pod) bool {
+	c := runtimeContainer(p)
+	return c != nil && (c.State.Running != nil || c.State.Terminated != nil || c.RestartCount > 0)
+}
+
 func readiness(p *corev1.Pod) *corev1.PodCondition {
 	i := slices.IndexFunc(p.Status.Conditions, func(c corev1.PodCondition) bool { return c.Type == corev1.PodReady })
 	if i < 0 {

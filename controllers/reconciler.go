@@ -168,16 +168,17 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
 		{r.findPods, ""}, // which there are, for all that follows
 		{r.acceptSpec, v1alpha1.ConditionAccepted},            // can the spec be served?
 		{r.observeIssuer, v1alpha1.ConditionIssuerDiscovered}, // does the issuer answer as needed?
-		{r.applyChildren, ""},                                 // server-side apply desired.*
-		{r.announceConfig, ""},                                // have the kubelets refresh volumes
-		{r.observeServed, ""},                                 // what do the pods get? -> url, revision
-		{r.withdrawRoutes, v1alpha1.ConditionExposed},         // is that another server's?
-		{r.followPods, ""},                                    // routes that are not applied
-		{r.observeWorkload, v1alpha1.ConditionAvailable},      // are the replicas available?
-		{r.observeExposure, v1alpha1.ConditionExposed},        // do routes lead to it?
-		{r.replaceRoutes, v1alpha1.ConditionExposed},          // is there one too many?
-		{r.confirm, v1alpha1.ConditionEnforced},               // do the pods enforce it? -> replicas
-		{r.observeMonitoring, v1alpha1.ConditionMonitored},    // does anybody watch it?
+		{r.noteConfig, ""},                                 // what may pods have mounted?
+		{r.applyChildren, ""},                              // server-side apply desired.*
+		{r.announceConfig, ""},                             // have the kubelets refresh volumes
+		{r.observeServed, ""},                              // what do the pods get? -> url, revision
+		{r.withdrawRoutes, v1alpha1.ConditionExposed},      // is that another server's?
+		{r.followPods, ""},                                 // routes that are not applied
+		{r.observeWorkload, v1alpha1.ConditionAvailable},   // are the replicas available?
+		{r.observeExposure, v1alpha1.ConditionExposed},     // do routes lead to it?
+		{r.replaceRoutes, v1alpha1.ConditionExposed},       // is there one too many?
+		{r.confirm, v1alpha1.ConditionEnforced},            // do the pods enforce it? -> replicas
+		{r.observeMonitoring, v1alpha1.ConditionMonitored}, // does anybody watch it?
 	} {
 		if s.undecided[phase.decides] {
 			continue
