@@ -87,8 +87,8 @@ func (e *answer) give(given string) {
 }
 
 // isBehind tells whether p may have something else than it was given last: something
-// that it was given before, or that it has said since; what it refuses may be there no more. Of one that has not been asked
-// yet nobody knows.
+// that it was given before, or that it has said since. What it refuses may be there no
+// more. Of one that has not been asked yet nobody knows.
 func (a *answers) isBehind(p *corev1.Pod) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

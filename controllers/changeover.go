@@ -179,19 +179,19 @@ func (r *Reconciler) lead(ctx context.Context, route *child, tls bool) error {
 	if err != nil {
 		return err
 	}
-	var ours bool
+	var leads bool
 	var configuration runtime.ApplyConfiguration
 	switch fields := fields.(type) {
 	case *networkingv1ac.IngressApplyConfiguration:
-		ours = desired.LeadIngress(fields, tls)
+		leads = desired.LeadIngress(fields, tls)
 		configuration = fields.WithUID(uid)
 	case map[string]any:
 		o := &unstructured.Unstructured{Object: fields}
-		ours = desired.LeadHTTPRoute(o, tls)
+		leads = desired.LeadHTTPRoute(o, tls)
 		identifyAs(o, route.live.(*unstructured.Unstructured))
 		configuration = client.ApplyConfigurationFromUnstructured(o)
 	}
-	if !ours {
+	if !leads {
 		return nil
 	}
 	if err := r.client.Apply(ctx, configuration, client.ForceOwnership); err != nil {

@@ -165,7 +165,7 @@ func (r *Reconciler) runPhases(ctx context.Context, s *scope) error {
 		run     func(context.Context, *scope) error
 		decides string
 	}{
-		{r.findPods, ""}, // which there are, for all that follows
+		{r.findPods, ""}, // which are there?
 		{r.acceptSpec, v1alpha1.ConditionAccepted},            // can the spec be served?
 		{r.observeIssuer, v1alpha1.ConditionIssuerDiscovered}, // does the issuer answer as needed?
 		{r.noteConfig, ""},                                 // what may pods have mounted?
