@@ -156,6 +156,32 @@ func TestTheCacheKeepsOfAPodWhatItWasTold(t *testing.T) {
 	}
 }
 
+func TestTheCacheKeepsOfAPodWhetherItSpeaksTLS(t *testing.T) {
+	pod := func(container, port string) *corev1.Pod {
+		return &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: container, Image: "a", Ports: []corev1.ContainerPort{{Name: port}}}}}}
+	}
+	for name, test := range map[string]struct {
+		pod  *corev1.Pod
+		want bool
+	}{
+		"a runtime that does":   {pod(desired.ContainerName, "https"), true},
+		"one that does not":     {pod(desired.ContainerName, "http"), false},
+		"a container beside it": {pod("sidecar", "https"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 2 { // what has been trimmed is trimmed again
+				if _, err := trimPod(test.pod); err != nil {
+					t.Fatal(err)
+				}
+				left := test.pod.Spec.Containers
+				if got := speaksTLS(test.pod); got != test.want || (len(left) > 0) != test.want || test.want && left[0].Image != "" {
+					t.Errorf("speaks TLS: %t, want %t; of the containers %+v is left", got, test.want, left)
+				}
+			}
+		})
+	}
+}
+
 func TestTheCacheKnowsWhatPodsAreGiven(t *testing.T) {
 	for name, test := range map[string]struct {
 		data map[string]string

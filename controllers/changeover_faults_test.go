@@ -43,7 +43,7 @@ func TestNothingMovesToAPortThatIsNotOpen(t *testing.T) {
 			s := w.server("a")
 			w.create(s)
 			w.settle(s)
-			w.isReady(w.pod(s, "1", corev1.PodStatus{}), corev1.ConditionTrue)
+			w.readyPod(s, "1")
 			w.settle(s)
 			w.writes.fail("PATCH " + kind + "/a")
 			w.update(s, func() { speakTLS(s, true) })
@@ -60,16 +60,11 @@ func TestNothingMovesToAPortThatIsNotOpen(t *testing.T) {
 // Somebody closes the port, and it cannot be opened again.
 func TestARouteDoesNotMoveToAPortThatIsNotOpen(t *testing.T) {
 	w := newWorld(t)
-	s := w.server("a")
-	w.create(s)
-	w.settle(s)
-	w.isReady(w.pod(s, "1", corev1.PodStatus{}), corev1.ConditionTrue)
-	w.update(s, func() { speakTLS(s, true) })
-	w.settle(s)
+	s := w.inChangeover(behindIngress)
 	service := named(s, &corev1.Service{})
 	w.update(service, func() { service.Spec.Ports = service.Spec.Ports[:1] })
 	w.writes.fail("PATCH services/a")
-	w.isReady(w.pod(s, "2", corev1.PodStatus{}), corev1.ConditionTrue)
+	w.readyPod(s, "2")
 	_ = w.tries(s) // which fails
 	if got := w.leads(s); got[0] != "http" {
 		t.Errorf("the route leads to %v, which the Service does not have", got)
@@ -86,10 +81,10 @@ func TestTheRouteLeavesPodsBeforeTheDeploymentMayDeleteThem(t *testing.T) {
 	s.Spec.Workload.Replicas = new(int32(1))
 	w.create(s)
 	w.settle(s)
-	w.isReady(w.pod(s, "1", corev1.PodStatus{}), corev1.ConditionTrue)
+	w.readyPod(s, "1")
 	w.update(s, func() { speakTLS(s, true) })
 	w.settle(s)
-	w.isReady(w.pod(s, "2", corev1.PodStatus{}), corev1.ConditionTrue)
+	w.readyPod(s, "2")
 	w.settle(s)
 	w.wantOpen(s, "both are ready", tlsOfBoth)
 	w.update(s, func() { speakTLS(s, false) })
@@ -105,25 +100,46 @@ func TestTheRouteLeavesPodsBeforeTheDeploymentMayDeleteThem(t *testing.T) {
 	w.wantOpen(s, "in the end", plainOfBoth)
 }
 
-// refusedChangeover is a server in a changeover whose spec is then refused.
-func (w *world) refusedChangeover() (s *v1alpha1.SecuredMCPServer, fresh *corev1.Pod) {
+// inChangeover is a server, exposed so, whose only ready pod does not speak TLS, which is
+// asked for by now.
+func (w *world) inChangeover(expose func(*v1alpha1.SecuredMCPServer)) *v1alpha1.SecuredMCPServer {
 	w.t.Helper()
-	s = w.server("a")
+	s := w.server("a")
+	expose(s)
 	w.create(s)
 	w.settle(s)
-	w.isReady(w.pod(s, "1", corev1.PodStatus{}), corev1.ConditionTrue)
+	w.readyPod(s, "1")
 	w.update(s, func() { speakTLS(s, true) })
 	w.settle(s)
+	return s
+}
+
+// refusedChangeover is one whose spec is then refused, and a pod with TLS that starts.
+func (w *world) refusedChangeover(expose func(*v1alpha1.SecuredMCPServer)) (s *v1alpha1.SecuredMCPServer, fresh *corev1.Pod) {
+	w.t.Helper()
+	s = w.inChangeover(expose)
 	fresh = w.pod(s, "2", corev1.PodStatus{})
-	w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} }) // a cycle
-	w.runs(s)
+	w.refuse(s)
 	return s, fresh
 }
+
+// refuse makes the spec of s one that is not accepted.
+func (w *world) refuse(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} }) // a cycle
+	w.runs(s)
+	if got := conditions(s)["Accepted"]; got != "False InvalidSpec" {
+		w.t.Fatalf("Accepted is %s", got)
+	}
+}
+
+// behindPublic asks for an HTTPRoute.
+func behindPublic(s *v1alpha1.SecuredMCPServer) { behind(s, "public") }
 
 // It leads where they want, and there is nothing to write.
 func TestARouteThatSomebodyHasTakenOverIsLeftAlone(t *testing.T) {
 	w := newWorld(t)
-	s, fresh := w.refusedChangeover()
+	s, fresh := w.refusedChangeover(behindIngress)
 	in := named(s, &networkingv1.Ingress{})
 	w.update(in, func() { in.Spec.Rules[0].HTTP.Paths = in.Spec.Rules[0].HTTP.Paths[:1] })
 	w.isReady(fresh, corev1.ConditionTrue)
@@ -142,16 +158,7 @@ func TestARouteThatSomebodyHasTakenOverIsLeftAlone(t *testing.T) {
 func TestAnHTTPRouteThatSomebodyHasTakenOverIsLeftAlone(t *testing.T) {
 	kubetest.InstallCRDs(t, kubetest.Config(t), "gateway-api")
 	w := newWorld(t)
-	s := w.server("a")
-	behind(s, "public")
-	w.create(s)
-	w.settle(s)
-	w.isReady(w.pod(s, "1", corev1.PodStatus{}), corev1.ConditionTrue)
-	w.update(s, func() { speakTLS(s, true) })
-	w.settle(s)
-	fresh := w.pod(s, "2", corev1.PodStatus{})
-	w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} }) // a cycle
-	w.runs(s)
+	s, fresh := w.refusedChangeover(behindPublic)
 	route := httpRoute(s)
 	w.update(route, func() {
 		rule := route.Object["spec"].(map[string]any)["rules"].([]any)[0].(map[string]any)
@@ -170,7 +177,7 @@ func TestAnHTTPRouteThatSomebodyHasTakenOverIsLeftAlone(t *testing.T) {
 // What cannot be led is withdrawn all the same.
 func TestARouteThatCannotBeLedIsWithdrawn(t *testing.T) {
 	w := newNarrowWorld(t)
-	s, fresh := w.refusedChangeover()
+	s, fresh := w.refusedChangeover(behindIngress)
 	w.isReady(fresh, corev1.ConditionTrue)
 	w.restart(work{policy: func(*world) controllers.Policy {
 		return controllers.Policy{AllowedHosts: map[string][]string{w.namespace: {"elsewhere.example.com"}}}
@@ -204,7 +211,7 @@ func TestOnlyTheRuntimeTellsWhetherAPodSpeaksTLS(t *testing.T) {
 func TestNobodyIsToldOfARouteThatSimplyGoes(t *testing.T) {
 	kubetest.InstallCRDs(t, kubetest.Config(t), "gateway-api")
 	for name, expose := range map[string]func(*v1alpha1.SecuredMCPServer){
-		"Ingress": behindIngress, "HTTPRoute": func(s *v1alpha1.SecuredMCPServer) { behind(s, "public") },
+		"Ingress": behindIngress, "HTTPRoute": behindPublic,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -242,12 +249,12 @@ func TestARouteThatGoesFollowsThePodsThoughTheOtherFails(t *testing.T) {
 	behind(s, "public")
 	w.create(s)
 	w.settle(s)
-	w.isReady(w.pod(s, "1", corev1.PodStatus{}), corev1.ConditionTrue)
+	w.readyPod(s, "1")
 	w.settle(s)
 	w.writes.fail("PATCH ingresses/a")
 	w.update(s, func() { behindIngress(s); speakTLS(s, true) })
 	_ = w.tries(s) // which fails
-	w.isReady(w.pod(s, "2", corev1.PodStatus{}), corev1.ConditionTrue)
+	w.readyPod(s, "2")
 	_ = w.tries(s) // which fails
 	if got := w.leads(s); len(got) != 1 || got[0] != "HTTPRoute 443" {
 		t.Errorf("leads %v", got)
@@ -259,15 +266,12 @@ func TestBothRoutesFollowThePodsUnderARefusedSpec(t *testing.T) {
 	kubetest.InstallCRDs(t, kubetest.Config(t), "gateway-api")
 	w := newWorld(t)
 	s := w.leavingGateway() // both
-	old := w.pod(s, "1", corev1.PodStatus{})
-	w.isReady(old, corev1.ConditionTrue)
+	w.readyPod(s, "1")
 	w.update(s, func() { speakTLS(s, true) })
 	w.settle(s)
-	fresh := w.pod(s, "2", corev1.PodStatus{})
-	w.isReady(fresh, corev1.ConditionTrue)
+	fresh := w.readyPod(s, "2")
 	w.settle(s)
-	w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} }) // a cycle
-	w.runs(s)
+	w.refuse(s)
 	w.isReady(fresh, corev1.ConditionFalse)
 	w.runs(s)
 	if got := strings.Join(w.leads(s), "; "); got != "http; http; HTTPRoute 80" {
@@ -281,7 +285,7 @@ func TestBothRoutesFollowThePodsUnderARefusedSpec(t *testing.T) {
 // What is applied under a refused spec is what an accepted one asks for.
 func TestARouteThatWasLedIsNotAppliedAnew(t *testing.T) {
 	w := newWorld(t)
-	s, fresh := w.refusedChangeover()
+	s, fresh := w.refusedChangeover(behindIngress)
 	w.isReady(fresh, corev1.ConditionTrue)
 	w.runs(s)
 	w.update(s, func() { s.Spec.Scopes[0].Implies = nil })

@@ -1,7 +1,6 @@
 package controllers_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,7 +10,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/test/kubetest"
@@ -81,6 +79,14 @@ func (w *world) isReady(p *corev1.Pod, ready corev1.ConditionStatus) {
 	})
 }
 
+// readyPod creates a pod of s that is ready, and that nobody answers in.
+func (w *world) readyPod(s *v1alpha1.SecuredMCPServer, suffix string) *corev1.Pod {
+	w.t.Helper()
+	p := w.pod(s, suffix, corev1.PodStatus{})
+	w.isReady(p, corev1.ConditionTrue)
+	return p
+}
+
 const (
 	both        = "; Service http 80 https 443; NetworkPolicy 8080 8443; ready for 30 s"
 	onlyPlain   = "http http; Service http 80; NetworkPolicy 8080; ready for 0 s"
@@ -106,9 +112,7 @@ func TestRoutesFollowThePodsWhileTLSIsTurnedOnOrOff(t *testing.T) {
 			speakTLS(s, !tc.tls)
 			w.create(s)
 			w.settle(s)
-			one, two := w.pod(s, "1", corev1.PodStatus{}), w.pod(s, "2", corev1.PodStatus{})
-			w.isReady(one, corev1.ConditionTrue)
-			w.isReady(two, corev1.ConditionTrue)
+			one, two := w.readyPod(s, "1"), w.readyPod(s, "2")
 			w.settle(s)
 			w.wantOpen(s, "before", tc.before)
 
@@ -132,8 +136,7 @@ func TestRoutesFollowThePodsWhileTLSIsTurnedOnOrOff(t *testing.T) {
 			step("the new one is not ready any more", tc.staying)
 			w.isReady(three, corev1.ConditionTrue)
 			step("it is again", tc.leading)
-			four := w.pod(s, "4", corev1.PodStatus{})
-			w.isReady(four, corev1.ConditionTrue)
+			w.readyPod(s, "4")
 			step("two new pods are ready", tc.leading)
 			w.ends(two)
 			step("the last old pod ends", tc.leading)
@@ -152,41 +155,22 @@ func TestRoutesFollowThePodsUnderASpecThatIsNotAccepted(t *testing.T) {
 		before, then string
 	}{
 		"an Ingress":   {behindIngress, "http http", "https HTTPS https HTTPS"},
-		"an HTTPRoute": {func(s *v1alpha1.SecuredMCPServer) { behind(s, "public") }, "HTTPRoute 80", "HTTPRoute 443"},
+		"an HTTPRoute": {behindPublic, "HTTPRoute 80", "HTTPRoute 443"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			s := w.server("a")
-			tc.expose(s)
-			w.create(s)
-			w.settle(s)
-			old := w.pod(s, "1", corev1.PodStatus{})
-			w.isReady(old, corev1.ConditionTrue)
-			w.update(s, func() { speakTLS(s, true) })
-			w.settle(s)
-			fresh := w.pod(s, "2", corev1.PodStatus{})
-			pass := func() {
-				t.Helper()
-				if _, err := w.pass(s); err != nil && !errors.Is(err, reconcile.TerminalError(nil)) {
-					t.Fatal(err)
-				}
-			}
-			w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} }) // a cycle
-			pass()
-			if got := conditions(s)["Accepted"]; got != "False InvalidSpec" {
-				t.Fatalf("Accepted is %s", got)
-			}
+			s, fresh := w.refusedChangeover(tc.expose)
 			w.wantOpen(s, "the new pod starts", tc.before+both)
 
 			w.isReady(fresh, corev1.ConditionTrue)
-			pass()
+			w.runs(s)
 			w.wantOpen(s, "the new pod is ready", tc.then+both)
 			w.writes.take()
-			pass()
+			w.runs(s)
 			w.wantWrites()
 			w.isReady(fresh, corev1.ConditionFalse)
-			pass()
+			w.runs(s)
 			w.wantOpen(s, "it is not any more", tc.before+both)
 		})
 	}

@@ -85,7 +85,7 @@ var works = map[string]work{
 		change: func(w *world, s *v1alpha1.SecuredMCPServer) {
 			w.update(s, func() { speakTLS(s, true) })
 			w.settle(s)
-			w.isReady(w.pod(s, "2", corev1.PodStatus{}), corev1.ConditionTrue)
+			w.readyPod(s, "2")
 		},
 		want: func(w *world, s *v1alpha1.SecuredMCPServer) { w.wantOpen(s, "in the end", tlsOfBoth) },
 	},
