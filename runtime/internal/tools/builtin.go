@@ -11,8 +11,6 @@ import (
 	"github.com/securedmcp/operator/api/config/compile"
 )
 
-var errTooLarge = errors.New("the tool's answer is larger than is allowed")
-
 // newBuiltinHandler returns the tool that is a Go function of this image. What it
 // answers, which may be as large as its caller makes it, is bounded as the answers
 // of upstreams are.
@@ -38,7 +36,7 @@ func newBuiltinHandler(schema *compile.Schema, handler mcp.ToolHandler, maxBytes
 			return nil, fmt.Errorf("encoding the result: %w", err)
 		}
 		if size > maxBytes {
-			return failure(errTooLarge.Error()), nil
+			return failure("the tool's answer is larger than is allowed"), nil
 		}
 		return result, nil
 	}, nil
