@@ -51,8 +51,21 @@ healthy() { curl --silent --fail --max-time 2 --noproxy '*' --output /dev/null "
 down() {
 	node_pid >/dev/null || return 0
 	wait_for 60 end_processes || fail "cert-manager does not end"
-	kubectl --request-timeout=0 delete --ignore-not-found --timeout=180s "${definitions[@]}" "namespace/$namespace" >/dev/null
+	remove_definitions
+	kubectl --request-timeout=0 delete --ignore-not-found --timeout=180s "namespace/$namespace" >/dev/null
 	rm -f "$program"
+}
+
+# When two writes of the API server's own to a CRD that is going meet, it loses sight of that CRD for five minutes. A change
+# has it look again.
+remove_definitions() {
+	local remaining
+	for _ in $(seq 9); do
+		! kubectl --request-timeout=0 delete --ignore-not-found --timeout=20s "${definitions[@]}" >/dev/null || return 0
+		mapfile -t remaining < <(kubectl get --ignore-not-found --output=name "${definitions[@]}")
+		[ "${#remaining[@]}" = 0 ] || kubectl annotate --overwrite "${remaining[@]}" "looked-at=$EPOCHREALTIME" >/dev/null || true
+	done
+	fail "CRDs of cert-manager do not go: ${remaining[*]}"
 }
 
 end_processes() {
