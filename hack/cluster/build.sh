@@ -5,7 +5,7 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 . "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
 
-components=(coredns etcd helm ingress-nginx kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl kubelet)
+components=(coredns etcd etcdutl helm ingress-nginx kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl kubelet)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/securedmcp
 keep=2         # programs left in the cache
 heartbeat=20   # seconds between two signs of life

@@ -10,14 +10,44 @@ key() { openssl ecparam -name prime256v1 -genkey -noout -out "$1.key"; }
 
 authority() { # NAME
 	key "$1"
-	openssl req -x509 -new -key "$1.key" -subj "/CN=securedmcp-test-$1" -days 365 -out "$1.crt" \
-		-addext 'keyUsage=critical,digitalSignature,keyCertSign,cRLSign' -addext 'basicConstraints=critical,CA:TRUE'
+	openssl req -new -key "$1.key" -subj "/CN=securedmcp-test-$1" |
+		sign "$1" "$(printf 'keyUsage=critical,digitalSignature,keyCertSign,cRLSign\nbasicConstraints=critical,CA:TRUE')" -selfsign
 }
 
 certificate() { # NAME SUBJECT AUTHORITY USAGE [SUBJECT_ALT_NAMES]
 	key "$1"
-	openssl req -new -key "$1.key" -subj "$2" | openssl x509 -req -CA "$3.crt" -CAkey "$3.key" -CAcreateserial -days 365 -out "$1.crt" \
-		-extfile <(printf 'keyUsage=critical,digitalSignature\nextendedKeyUsage=%s\n%s\n' "$4" "${5:+subjectAltName=$5}")
+	openssl req -new -key "$1.key" -subj "$2" |
+		sign "$1" "$(printf 'keyUsage=critical,digitalSignature\nextendedKeyUsage=%s\n%s' "$4" "${5:+subjectAltName=$5}")" -cert "$3.crt" -keyfile "$3.key"
+}
+
+# sign makes a certificate of the request that it reads. It is valid since yesterday: a clock that is behind is no reason for
+# a component not to trust another.
+sign() { # NAME EXTENSIONS HOW...
+	local name=$1 extensions=$2
+	shift 2
+	[ "$1" != -selfsign ] || set -- "$@" -keyfile "$name.key"
+	openssl ca -config authority.conf -batch -notext -preserveDN -in /dev/stdin -out "$name.crt" \
+		-startdate "$(date -u -d yesterday +%y%m%d%H%M%SZ)" -days 365 -extfile <(echo "$extensions") "$@"
+}
+
+# authority_conf is what "openssl ca" cannot be told otherwise.
+authority_conf() {
+	mkdir issued
+	touch issued/index.txt
+	cat >authority.conf <<-'EOF'
+		[ca]
+		default_ca = here
+		[here]
+		database = issued/index.txt
+		new_certs_dir = issued
+		rand_serial = yes
+		unique_subject = no
+		default_md = sha256
+		policy = any
+		[any]
+		organizationName = optional
+		commonName = supplied
+	EOF
 }
 
 # Certificates are embedded: the admin's kubeconfig may be copied anywhere.
@@ -44,6 +74,7 @@ client() { # NAME SUBJECT
 }
 
 main() {
+	authority_conf
 	authority ca
 	authority front-proxy-ca
 	openssl genrsa -out sa.key 2048

@@ -125,7 +125,7 @@ prepare() {
 	touch "$state/$marker"
 	mkdir -p "$state/bin"
 	cp --reflink=auto "$bin/kube" "$state/bin/kube"
-	for name in $(components | cut -d' ' -f1) kubectl; do ln -s kube "$state/bin/$name"; done
+	for name in $(components | cut -d' ' -f1) etcdutl kubectl; do ln -s kube "$state/bin/$name"; done
 	cp "$bin/pause.tar" "$here/node-init.sh" "$state/"
 	cp -r "$here/conf" "$state/conf"
 	bash "$here/pki.sh" "$state/pki" "$node_ip"

@@ -22,6 +22,7 @@ import (
 var applets = map[string]func() int{
 	"coredns":                 coreDNS,
 	"etcd":                    etcd,
+	"etcdutl":                 etcdUtl,
 	"helm":                    helm,
 	"ingress-nginx":           ingressNginx,
 	"kube-apiserver":          apiServer,
