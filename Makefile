@@ -108,7 +108,7 @@ demo: preflight $(if $(DEMO_KUBECONFIG),,k8s images) ## Show the main job from e
 	@go run ./hack/demo
 
 .PHONY: e2e
-e2e: preflight k8s images cert-manager ## Run the end-to-end tests on a cluster of their own (KEEP_CLUSTER=1 leaves it up)
+e2e: preflight k8s images skewed-operator cert-manager ## Run the end-to-end tests on a cluster of their own (KEEP_CLUSTER=1 leaves it up)
 	@hack/e2e.sh
 
 .PHONY: cluster-up
@@ -140,6 +140,10 @@ cert-manager: ## Build cert-manager for the cluster (hack/certmanager/run.sh up 
 .PHONY: images
 images: ## Build the container images into dist/images (IMAGE_ENGINE=files, docker or buildah)
 	@hack/images.sh
+
+.PHONY: skewed-operator
+skewed-operator: ## Build operators whose clock is wrong into dist/e2e, for the end-to-end tests
+	@hack/skewed-operator.sh
 
 .PHONY: demo-image
 demo-image: ## Build the image of the demo's API into dist/demo, for DEMO_KUBECONFIG

@@ -3,6 +3,7 @@ package controllers
 import (
 	"cmp"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -40,6 +41,8 @@ type answer struct {
 	regiven bool
 	// attempts counts the answers of this round that were not what was wanted.
 	attempts int
+	// endingSince is when the pod was first seen to be deleted.
+	endingSince time.Time
 }
 
 // of returns what p said in this round, and whether it was ever asked.
@@ -152,7 +155,19 @@ func (a *answers) silence(p *corev1.Pod) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	e := a.entry(p)
-	*e = answer{uid: e.uid, round: e.round + 1, given: e.given, regiven: e.regiven}
+	*e = answer{uid: e.uid, round: e.round + 1, given: e.given, regiven: e.regiven, endingSince: e.endingSince}
+}
+
+// ending is for how long p has been known to be deleted. It goes by the clock of this
+// process alone: what the API server says of times is by another one.
+func (a *answers) ending(p *corev1.Pod) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	e := a.entry(p)
+	if e.endingSince.IsZero() {
+		e.endingSince = time.Now()
+	}
+	return time.Since(e.endingSince)
 }
 
 // entry returns what is known of p, with a.mu held.

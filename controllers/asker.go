@@ -84,12 +84,13 @@ func (a *Asker) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 		a.answers.silence(&p)
 		return reconcile.Result{}, nil
 	}
+	ending := a.isEnding(&p)
 	round := a.answers.begin(&p)
 	what := a.ask(ctx, &p)
 	if ctx.Err() != nil {
 		return reconcile.Result{}, nil // the operator ends
 	}
-	if what.unreachable != "" && isEnding(&p) {
+	if what.unreachable != "" && ending {
 		return reconcile.Result{RequeueAfter: endingPause}, nil
 	}
 	wanted := what.unreachable == "" && what.Refusal == "" && what.Revision == a.answers.revisionFor(&p)
@@ -132,8 +133,15 @@ func adminAddress(p *corev1.Pod) string {
 // isEnding tells whether p is being deleted and has time left. It takes its
 // listener along before anybody says that its runtime has ended, so silence is no
 // news then. After that time it is: the node may be cut off, and p serve on.
-func isEnding(p *corev1.Pod) bool {
-	return !p.DeletionTimestamp.IsZero() && time.Now().Before(p.DeletionTimestamp.Add(endingSlack))
+func (a *Asker) isEnding(p *corev1.Pod) bool {
+	if p.DeletionTimestamp.IsZero() {
+		return false
+	}
+	limit := endingSlack
+	if grace := p.DeletionGracePeriodSeconds; grace != nil {
+		limit += time.Duration(*grace) * time.Second
+	}
+	return a.answers.ending(p) < limit
 }
 
 // pausesFor are those between the questions to a pod. The first one is less than a

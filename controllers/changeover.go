@@ -43,34 +43,33 @@ func (c changeover) routesStay() bool { return c.tls != c.wanted }
 // changeoverOf goes by how many pods of each kind are ready. The new ones take over
 // once they are as many as the others, so that few never get what was meant for many,
 // and new ones that do not start take nothing away. Pods that are being deleted do
-// not count: they end what they have.
-func changeoverOf(pods []corev1.Pod, wanted bool, now time.Time) changeover {
+// not count: they end what they have. ready tells for how long a pod has been ready.
+func changeoverOf(pods []corev1.Pod, wanted bool, ready func(*corev1.Pod) time.Duration) changeover {
 	c := changeover{wanted: wanted, tls: wanted}
-	var before, ready, settled int
+	c.underWay = slices.ContainsFunc(pods, func(p corev1.Pod) bool { return speaksTLS(&p) != wanted && !isOver(&p) })
+	if !c.underWay {
+		return c
+	}
+	var before, after, settled int
 	for i := range pods {
 		p := &pods[i]
-		same := speaksTLS(p) == wanted
-		c.underWay = c.underWay || !same && !isOver(p)
 		switch {
 		case !isReady(p) || !p.DeletionTimestamp.IsZero():
-		case !same:
+		case speaksTLS(p) != wanted:
 			before++
 		default:
-			ready++
-			if left := settling - now.Sub(readiness(p).LastTransitionTime.Time); left <= 0 {
+			after++
+			if left := settling - ready(p); left <= 0 {
 				settled++
 			} else if c.again == 0 || left < c.again {
 				c.again = left
 			}
 		}
 	}
-	if before == 0 {
-		settled = ready // nobody else serves
+	if before == 0 { // nobody else serves
+		settled, c.again = after, 0
 	}
-	if !c.underWay || before == 0 {
-		c.again = 0
-	}
-	if c.underWay && (settled == 0 || settled < before) {
+	if settled == 0 || settled < before {
 		c.tls = !wanted
 	}
 	return c
@@ -113,7 +112,7 @@ func (r *Reconciler) leadToPods(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	change := changeoverOf(s.pods, tls, time.Now())
+	change := changeoverOf(s.pods, tls, r.ready.of(client.ObjectKeyFromObject(s.server)))
 	s.lookAgain(change)
 	var errs []error
 	for i := range routes {

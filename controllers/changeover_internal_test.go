@@ -47,7 +47,7 @@ func TestChangeoverGoesByThePodsThatAreReady(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			want := changeover{wanted: true, underWay: tc.underWay, tls: tc.tls, again: tc.again}
-			if got := changeoverOf(tc.pods, true, now); got != want {
+			if got := changeoverOf(tc.pods, true, func(p *corev1.Pod) time.Duration { return now.Sub(readiness(p).LastTransitionTime.Time) }); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})

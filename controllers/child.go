@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -113,11 +112,14 @@ func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) 
 	server := s.server
 	deployment, wanted := &appsv1.Deployment{}, desired.Deployment(server, r.platform)
 	service, policy, ingress := desired.Service(server), desired.NetworkPolicy(server, r.platform), desired.Ingress(server)
-	change := changeoverOf(s.pods, server.Spec.Exposure.TLS != nil, time.Now())
+	key := client.ObjectKeyFromObject(server)
+	change := changeoverOf(s.pods, server.Spec.Exposure.TLS != nil, r.ready.of(key))
 	s.change = change
 	s.lookAgain(change)
 	if change.underWay {
 		desired.OpenBoth(service, policy, wanted)
+	} else {
+		r.ready.end(key)
 	}
 	if change.routesStay() && ingress != nil {
 		desired.LeadIngress(ingress, change.tls)

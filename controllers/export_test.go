@@ -19,6 +19,16 @@ func (r *Reconciler) StopClock() {
 	}
 }
 
+// SettlePods has new pods count as soon as they are ready: between two looks at the
+// clock passes what they need.
+func (r *Reconciler) SettlePods() {
+	at := time.Now()
+	r.ready.now = func() time.Time {
+		at = at.Add(settling)
+		return at
+	}
+}
+
 // LosePatience has the next pass over server write what it knows, as if it had
 // waited for long.
 func (r *Reconciler) LosePatience(server client.ObjectKey) {

@@ -166,6 +166,7 @@ func TestOperatorThatAsksNoIssuersSaysSo(t *testing.T) {
 	w := newWorld(t)
 	s := w.ready("a")
 	w.reconciler = controllers.NewReconciler(w.cached, w.cached, w.asker, nil, w.apis, w.events, platform, controllers.Policy{})
+	w.reconciler.SettlePods()
 	w.settle(s)
 	w.wantIssuer(s, "Unknown ProbeDisabled", "the operator asks no issuers (its --issuer-probe=false)")
 	w.writes.take()

@@ -68,6 +68,7 @@ func startOperatorWith(t testing.TB, network *podNetwork, policy controllers.Pol
 	prober := controllers.NewProber(mgr.GetAPIReader(), issuerprobe.NewClient(network.dial))
 	reconciler := controllers.NewReconciler(mgr.GetClient(), mgr.GetAPIReader(), asker, prober, apis, told, platform, policy)
 	reconciler.StopClock()
+	reconciler.SettlePods()
 	stopped := make(chan error, 1)
 	go func() { stopped <- mgr.Start(ctx) }()
 	stop := sync.OnceFunc(func() {

@@ -44,6 +44,9 @@ type Reconciler struct {
 	patience patience
 	// trouble is since when their passes fail.
 	trouble patience
+	// ready is since when pods are ready, of servers whose pods are being replaced by
+	// those that speak TLS, or no longer do.
+	ready spells
 	// wary has the keys of servers whose children's names others have, or had.
 	wary sync.Map
 	// started is the time of the first pass.
@@ -142,6 +145,7 @@ func (r *Reconciler) decide(ctx context.Context, server *v1alpha1.SecuredMCPServ
 func (r *Reconciler) forget(server client.ObjectKey) {
 	r.patience.end(server)
 	r.trouble.end(server)
+	r.ready.end(server)
 	r.wary.Delete(server)
 	if r.prober != nil {
 		r.prober.issuers.forget(server)
