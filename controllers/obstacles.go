@@ -62,7 +62,12 @@ func withoutPodName(message string) string {
 	return message
 }
 
+// podCauses are why p is not ready. One that has failed for good, as on a node that is
+// shut down, stays as a record for days, and holds nothing up: another takes its place.
 func podCauses(p *corev1.Pod) []cause {
+	if isOver(p) {
+		return nil
+	}
 	var causes []cause
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == corev1.PodReasonUnschedulable {

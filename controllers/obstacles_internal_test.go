@@ -78,6 +78,12 @@ func TestPodTroubleIsTheCause(t *testing.T) {
 			containers(corev1.ContainerStatus{Ready: true}, corev1.ContainerStatus{Name: "mesh", State: corev1.ContainerState{Terminated: crashed}}),
 			[]cause{{v1alpha1.ReasonCrashLooping, "container mesh beside the runtime: it exits with code 1: reading config: nope"}},
 		},
+		"a pod that its node has ended for good": {
+			corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Terminated", ContainerStatuses: []corev1.ContainerStatus{{
+				Name: "runtime", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "Error"}},
+			}}},
+			nil,
+		},
 		"no node": {
 			corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/1 nodes are available: 1 Insufficient memory."}}},
 			[]cause{{v1alpha1.ReasonUnschedulable, "no node takes a pod: 0/1 nodes are available: 1 Insufficient memory."}},

@@ -87,6 +87,21 @@ func TestHeldUpUpdateDoesNotTakeAvailabilityAway(t *testing.T) {
 	}
 }
 
+// Nodes that are shut down, or have no memory left, leave their pods behind for days:
+// another has taken the place of each.
+func TestAPodThatHasFailedForGoodHoldsNothingUp(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.pod(s, "evicted", corev1.PodStatus{Phase: corev1.PodFailed, Reason: "Terminated", ContainerStatuses: []corev1.ContainerStatus{{
+		Name: "runtime", Image: runtimeImage, ImageID: "x",
+		State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 137, Reason: "Error"}},
+	}}})
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	w.wantMessage(s, "Available", "2 of 2 replicas are available")
+	w.wantWrites()
+}
+
 // Until the Deployment controller has looked, "available" is about pods that are
 // no longer asked for, or about none at all.
 func TestOutdatedDeploymentStatusIsNotBelieved(t *testing.T) {
