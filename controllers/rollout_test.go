@@ -1,10 +1,14 @@
 package controllers_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -54,6 +58,46 @@ func TestReadyWaitsForTheNewestPodTemplate(t *testing.T) {
 	w.rolled(s, 2, 2)
 	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+}
+
+// Whatever else is wrong: who bets on Enforced reads that condition alone.
+func TestPodsOfAnOlderTemplateAreToldBesideOtherTrouble(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Replicas = new(int32(1))
+	w.create(s)
+	w.settle(s)
+	w.makeAvailable(s)
+	w.makeExposed(s)
+	w.runningPod(s, "1")
+	w.settle(s)
+	w.create(named(s, &policyv1.PodDisruptionBudget{}))
+	w.update(s, func() { s.Spec.Workload.Image, s.Spec.Workload.Replicas = "ghcr.io/securedmcp/runtime:other", nil })
+	w.settle(s)
+	w.rolled(s, 0, 2)
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "False NameConflict", "True Exposed", "False RollingOut", "False NameConflict")
+	w.rolled(s, 2, 2)
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "False NameConflict", "True Exposed", "True Enforced", "False NameConflict")
+}
+
+func TestPodsOfAnOlderTemplateAreToldWhenNobodyKnowsWhatHoldsTheNewOnesUp(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.update(s, func() { s.Spec.Workload.Image = "ghcr.io/securedmcp/runtime:other" })
+	w.settle(s)
+	w.rolled(s, 0, 2)
+	w.pod(s, "new", corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+		Name: "runtime", Image: runtimeImage, ImageID: "x",
+		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}},
+	}}})
+	w.faults.arm(0, answers(http.StatusInternalServerError, metav1.StatusReasonInternalError))
+	err := w.attempt(s)
+	if call := w.faults.disarm(); err == nil || !strings.HasSuffix(call, "/configmaps/issuer-ca") {
+		t.Fatalf("%s went wrong, and the pass with %v; want the look for the CA bundle to, and the pass with it", call, err)
+	}
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False RollingOut", "False RollingOut")
 }
 
 // Until it has ended, an old pod serves those who hold connections to it, though the

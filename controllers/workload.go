@@ -16,8 +16,9 @@ func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
 	if err := r.own(ctx, s.server, &d); err != nil {
 		return fmt.Errorf("reading Deployment: %w", err)
 	}
-	if d.UID != "" {
-		s.desiredReplicas = *d.Spec.Replicas
+	obstacle, err := r.observeRollout(ctx, s, &d)
+	if err != nil {
+		return err
 	}
 	for _, kind := range []string{kindServiceAccount, kindConfigMap, kindService, kindNetworkPolicy, kindDeployment, kindBudget, kindAutoscaler} {
 		if c := s.trouble(kind); c != nil {
@@ -29,15 +30,26 @@ func (r *Reconciler) observeWorkload(ctx context.Context, s *scope) error {
 		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonNotDeployed, "there is no Deployment: no spec has been accepted")
 		return nil
 	}
-	obstacle, err := r.obstacle(ctx, s, &d)
-	if err != nil {
-		return fmt.Errorf("looking for what holds pods up: %w", err)
-	}
-	if s.rollout = rollout(&d, obstacle); s.rollout == nil {
-		s.rollout = s.lastOfRollout()
-	}
 	judge(s, &d, obstacle)
 	return r.observeAutoscaler(ctx, s)
+}
+
+// observeRollout notes how far the pods are in being those that the Deployment, if there
+// is one, asks for, and returns what holds them up. Enforced goes by the first, whatever
+// becomes of Available.
+func (r *Reconciler) observeRollout(ctx context.Context, s *scope, d *appsv1.Deployment) (obstacle *cause, err error) {
+	if d.UID == "" {
+		return nil, nil
+	}
+	s.desiredReplicas = *d.Spec.Replicas
+	obstacle, err = r.obstacle(ctx, s, d)
+	if s.rollout = rollout(d, obstacle); s.rollout == nil {
+		s.rollout = s.lastOfRollout()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for what holds pods up: %w", err)
+	}
+	return obstacle, nil
 }
 
 // judge sets Available from what the Deployment says; obstacle, if any, is why
