@@ -42,6 +42,7 @@ func TestPodsThatDoNotAnswerKeepNobodyWaiting(t *testing.T) {
 
 	w.create(s)
 	w.becomes(s, "Accepted", "True Accepted")
+	w.makeAvailable(s)
 	w.runningPod(s, "1")
 	w.becomes(s, "Enforced", "True Enforced")
 	w.update(s, func() { s.Spec.RequiredScopes = nil })
@@ -59,6 +60,7 @@ func TestRefusalThatEndsIsNoticed(t *testing.T) {
 	s := w.server("a")
 	w.create(s)
 	w.becomes(s, "Accepted", "True Accepted")
+	w.makeAvailable(s)
 	_, r := w.podSaying(s, "1", func() configStatus { return configStatus{Error: "no keys"} })
 	w.becomes(s, "Enforced", "False ConfigRefused")
 	r.say(w.obedient(s))

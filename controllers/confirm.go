@@ -75,6 +75,9 @@ func (r *Reconciler) judgeEnforced(s *scope, ready, enforcing int32, doubts []ca
 			"pod %s has the labels of this server's pods and is not of its Deployment: it gets requests, and nobody knows what it enforces", foreign.Name))
 	case ready == 0:
 		s.unknown(v1alpha1.ConditionEnforced, v1alpha1.ReasonNoReadyReplicas, "no replica is ready: there is nobody to ask")
+	case len(doubts) == 0 && s.outdated:
+		s.unknown(v1alpha1.ConditionEnforced, v1alpha1.ReasonRollingOut, notObserved)
+		s.expect(v1alpha1.ConditionEnforced, propagationPatience)
 	case len(doubts) == 0 && s.rollout != nil:
 		s.no(v1alpha1.ConditionEnforced, s.rollout.reason, s.rollout.message)
 	case len(doubts) == 0:

@@ -76,6 +76,8 @@ type scope struct {
 	untold map[types.UID]error
 	// rollout is why not every pod is of the newest template, nil if every one is.
 	rollout *cause
+	// outdated tells that the Deployment does not say yet of which template the pods are.
+	outdated bool
 	// desiredReplicas is what the Deployment is asked for.
 	desiredReplicas int32
 	// expected are the conditions that are not True and that time alone is likely

@@ -41,7 +41,7 @@ func (r *Reconciler) observeRollout(ctx context.Context, s *scope, d *appsv1.Dep
 	if d.UID == "" {
 		return nil, nil
 	}
-	s.desiredReplicas = *d.Spec.Replicas
+	s.desiredReplicas, s.outdated = *d.Spec.Replicas, outdated(d)
 	obstacle, err = r.obstacle(ctx, s, d)
 	if s.rollout = rollout(d, obstacle); s.rollout == nil {
 		s.rollout = s.lastOfRollout()
@@ -56,9 +56,8 @@ func (r *Reconciler) observeRollout(ctx context.Context, s *scope, d *appsv1.Dep
 // not all is well. A status that is about an older spec of the Deployment says
 // nothing: that spec may have asked for other pods, or for none.
 func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
-	outdated := d.Status.ObservedGeneration < d.Generation
 	wanted := *d.Spec.Replicas
-	available := !outdated && enough(d.Status.AvailableReplicas, wanted)
+	available := !outdated(d) && enough(d.Status.AvailableReplicas, wanted)
 	count := fmt.Sprintf("%d of %d replicas are available", min(d.Status.AvailableReplicas, wanted), wanted)
 	switch {
 	case wanted == 0:
@@ -69,13 +68,18 @@ func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
 		s.yes(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, count+"; another pod is held up: "+obstacle.message)
 	case obstacle != nil:
 		s.no(v1alpha1.ConditionAvailable, obstacle.reason, obstacle.message)
-	case outdated && d.Status.ObservedGeneration > 0:
+	case outdated(d) && d.Status.ObservedGeneration > 0:
 		s.expect(v1alpha1.ConditionAvailable, propagationPatience)
-		s.unknown(v1alpha1.ConditionAvailable, v1alpha1.ReasonProgressing, "the status of the Deployment is not yet about its newest spec")
+		s.unknown(v1alpha1.ConditionAvailable, v1alpha1.ReasonProgressing, notObserved)
 	default:
 		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonProgressing, "waiting for the replicas to become ready")
 	}
 }
+
+const notObserved = "the status of the Deployment is not yet about its newest spec"
+
+// outdated tells whether the status of d is about an older spec.
+func outdated(d *appsv1.Deployment) bool { return d.Status.ObservedGeneration < d.Generation }
 
 // enough tells whether so many replicas are available. One may be missing: a node
 // is drained, a pod is added. The Deployment's own condition allows none, because

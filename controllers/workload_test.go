@@ -106,12 +106,12 @@ func TestAPodThatHasFailedForGoodHoldsNothingUp(t *testing.T) {
 // no longer asked for, or about none at all.
 func TestOutdatedDeploymentStatusIsNotBelieved(t *testing.T) {
 	tests := map[string]struct {
-		observed, text string
-		generation     int64
+		observed, text, enforced string
+		generation               int64
 	}{
-		"of an older spec":        {"Unknown Progressing", "the status of the Deployment is not yet about its newest spec", 1},
-		"of a spec never seen":    {"False Progressing", "waiting for the replicas to become ready", 0},
-		"of the newest spec, yes": {"True Available", "2 of 2 replicas are available", 2},
+		"of an older spec":        {"Unknown Progressing", "the status of the Deployment is not yet about its newest spec", "Unknown RollingOut", 1},
+		"of a spec never seen":    {"False Progressing", "waiting for the replicas to become ready", "Unknown RollingOut", 0},
+		"of the newest spec, yes": {"True Available", "2 of 2 replicas are available", "True Enforced", 2},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestOutdatedDeploymentStatusIsNotBelieved(t *testing.T) {
 			d := named(s, &appsv1.Deployment{})
 			w.updateStatus(d, func() { d.Status.ObservedGeneration = test.generation })
 			w.settle(s)
-			w.wantConditions(s, "True Accepted", test.observed, "True Exposed", "True Enforced", strings.Replace(test.observed, "True Available", "True Ready", 1))
+			w.wantConditions(s, "True Accepted", test.observed, "True Exposed", test.enforced, strings.Replace(test.observed, "True Available", "True Ready", 1))
 			if got := message(s, "Available"); got != test.text {
 				t.Errorf("message %q, want %q", got, test.text)
 			}
