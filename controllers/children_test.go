@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"fmt"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -300,6 +301,32 @@ func TestAHostThatIsNotAllowedIsNotClaimed(t *testing.T) {
 	if got := conditions(first)["Accepted"]; got != "False HostNotAllowed" {
 		t.Errorf("Accepted of the older is %s, want False HostNotAllowed", got)
 	}
+}
+
+// A host that is mistyped, or another's, takes no claim away to what is served
+// meanwhile by a host that is allowed: the route to that stays.
+func TestWhatIsServedIsClaimedWhateverHostIsAskedFor(t *testing.T) {
+	w := newWorld(t)
+	older, younger := w.ready("a"), w.server("b")
+	younger.Spec.Resource = older.Spec.Resource
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing(w.namespace+".example.com"))
+	w.update(older, func() { older.Spec.Resource = "https://mistyped.example.com/a" })
+	w.settle(older)
+	w.wantConditions(older, "False HostNotAllowed", "True Available", "True Exposed", "True Enforced", "False HostNotAllowed")
+	w.create(younger)
+	w.settle(younger)
+	w.wantConditions(younger, "False ResourceConflict", "False NotDeployed", "False ResourceConflict", "False NotDeployed", "False ResourceConflict")
+	w.wantMessage(younger, "Accepted", fmt.Sprintf("spec.resource %s is what the older SecuredMCPServer %s/a still serves, as %[1]s, since its newest spec is not accepted; "+
+		"want another resource here, or that one mended or deleted", younger.Spec.Resource, w.namespace))
+
+	t.Run("until its host is not allowed either", func(t *testing.T) {
+		w := w.in(t)
+		w.stop()
+		w.operator = startOperatorWith(t, w.network, controllers.Policy{AllowedHosts: map[string][]string{"another": {"*"}}})
+		w.settle(older)
+		w.wantConditions(older, "False HostNotAllowed", "True Available", "False HostNotAllowed", "True Enforced", "False HostNotAllowed")
+	})
 }
 
 // An annotation can route another host to the server, so it counts as one.

@@ -101,9 +101,8 @@ func claimants(ctx context.Context, c client.Reader, claims []string) ([]v1alpha
 }
 
 // olderClaim returns the oldest server with any of the claims that is older than
-// server, or nil. A server with a host that its namespace may not use has none.
-// One that is being deleted has its claims until it has gone: something may keep
-// it, and its pods answer until then.
+// server, or nil. One that is being deleted has its claims until it has gone:
+// something may keep it, and its pods answer until then.
 func (r *Reconciler) olderClaim(ctx context.Context, server *v1alpha1.SecuredMCPServer, claims []string) (*v1alpha1.SecuredMCPServer, error) {
 	others, err := claimants(ctx, r.client, claims)
 	if err != nil {
@@ -111,7 +110,7 @@ func (r *Reconciler) olderClaim(ctx context.Context, server *v1alpha1.SecuredMCP
 	}
 	oldest := server
 	for i := range others {
-		if other := &others[i]; older(other, oldest) && r.policy.objectToHost(other) == nil {
+		if other := &others[i]; older(other, oldest) && shareClaims(claims, r.policy.allowedClaims(other)) {
 			oldest = other
 		}
 	}
@@ -119,6 +118,19 @@ func (r *Reconciler) olderClaim(ctx context.Context, server *v1alpha1.SecuredMCP
 		return nil, nil
 	}
 	return oldest, nil
+}
+
+// allowedClaims are the claims of s that count: those by a host that its namespace may
+// use. What s serves is judged apart from what it asks for, which may be a mistake.
+func (p *Policy) allowedClaims(s *v1alpha1.SecuredMCPServer) []string {
+	var all []string
+	if p.objectToHost(s) == nil {
+		all = claimsAsked(s)
+	}
+	if p.objectToResource(s.Namespace, s.Status.URL) == nil {
+		all = append(all, claimsServed(s)...)
+	}
+	return all
 }
 
 // older orders servers by age, then by name, so that of any two all replicas of
