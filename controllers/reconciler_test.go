@@ -12,8 +12,10 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	v1alpha1ac "github.com/securedmcp/operator/api/applyconfiguration/api/v1alpha1"
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers"
@@ -55,6 +57,35 @@ func TestFirstPassMakesTheChildrenAndSaysWhatIsMissing(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
+	}
+}
+
+// A policy engine, say, has a condition of its own there. It is that one's to change and
+// to take away.
+func TestAConditionOfSomebodyElseStaysTheirs(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	theirs := func(conditions ...*metav1ac.ConditionApplyConfiguration) {
+		t.Helper()
+		status := v1alpha1ac.SecuredMCPServerStatus().WithConditions(conditions...)
+		if err := w.person.Status().Apply(t.Context(), v1alpha1ac.SecuredMCPServer(s.Name, s.Namespace).WithStatus(status)); err != nil {
+			t.Fatal(err)
+		}
+		w.read(s)
+		w.seen(s)
+	}
+	theirs(metav1ac.Condition().WithType("example.com/Audited").WithStatus("True").WithReason("Audited").WithMessage("").WithLastTransitionTime(metav1.Now()))
+	w.update(s, func() { s.Spec.RequiredScopes = nil })
+	w.passes(s)
+	w.ask(s)
+	w.passes(s)
+	w.wantWrites("PATCH configmaps/a", "PATCH pods/a-1", "PATCH pods/a-2", "PATCH securedmcpservers/a/status")
+	if got := conditions(s)["example.com/Audited"]; got != "True Audited" {
+		t.Errorf("theirs is %q, want it as it was", got)
+	}
+	theirs()
+	if got, there := conditions(s)["example.com/Audited"]; there {
+		t.Errorf("theirs is %q, and they took it away", got)
 	}
 }
 

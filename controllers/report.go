@@ -50,6 +50,9 @@ func statusConfiguration(s *scope) *v1alpha1ac.SecuredMCPServerApplyConfiguratio
 			WithDesired(n.Desired).WithReady(n.Ready).WithEnforcing(n.Enforcing))
 	}
 	for _, c := range s.status.Conditions {
+		if !isOurs(c.Type) {
+			continue // to apply it would be to own it, and to undo what its owner does
+		}
 		status.WithConditions(metav1ac.Condition().
 			WithType(c.Type).
 			WithStatus(c.Status).

@@ -28,6 +28,11 @@ var conditionTypes = []string{
 	v1alpha1.ConditionEnforced, v1alpha1.ConditionReady,
 }
 
+// isOurs tells whether a condition is the operator's.
+func isOurs(condition string) bool {
+	return slices.Contains(conditionTypes, condition) || condition == v1alpha1.ConditionMonitored || condition == v1alpha1.ConditionStalled
+}
+
 // scope is what one pass knows and decides about one server.
 type scope struct {
 	// server is as the cache has it and is not changed.
