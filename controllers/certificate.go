@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -17,17 +19,13 @@ import (
 // observeCertificate keeps Exposed from being True before the certificate is made
 // that cert-manager is asked for: until then an ingress controller serves one of
 // its own, which no client accepts.
-func (r *Reconciler) observeCertificate(ctx context.Context, s *scope) (ready bool, err error) {
-	in := s.server.Spec.Exposure.Ingress
-	asked := in != nil && in.TLS.IssuerRef != nil
-	if s.config != nil && !asked {
+func (r *Reconciler) observeCertificate(ctx context.Context, s *scope, routes []child) (ready bool, err error) {
+	if !s.wantsCertificate(routes) {
 		return true, nil
 	}
 	if missing := r.apis.missingKind(kindCertificate); missing != "" {
-		if asked {
-			s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonAPIMissing, "there is no Certificate: "+missing)
-		}
-		return !asked, nil
+		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonAPIMissing, "there is no Certificate: "+missing)
+		return false, nil
 	}
 	if c := s.trouble(kindCertificate); c != nil {
 		s.notExposed(c, v1alpha1.ReasonCertificateRejected)
@@ -37,14 +35,24 @@ func (r *Reconciler) observeCertificate(ctx context.Context, s *scope) (ready bo
 	if err != nil {
 		return false, err
 	}
-	if s.config == nil && certificate.GetUID() == "" {
-		return true, nil // what was accepted last has a Secret
-	}
 	message, err := pendingCertificate(certificate)
 	if message != "" {
 		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonCertificatePending, message)
 	}
 	return message == "", err
+}
+
+// wantsCertificate tells whether cert-manager makes the certificate of what is routed,
+// which for a spec that is not accepted is what was accepted last.
+func (s *scope) wantsCertificate(routes []child) bool {
+	if s.config != nil {
+		in := s.server.Spec.Exposure.Ingress
+		return in != nil && in.TLS.IssuerRef != nil
+	}
+	return slices.ContainsFunc(routes, func(c child) bool {
+		in, ok := c.live.(*networkingv1.Ingress)
+		return ok && desired.WantsCertificate(in)
+	})
 }
 
 func (r *Reconciler) ownCertificate(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*unstructured.Unstructured, error) {

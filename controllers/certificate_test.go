@@ -48,7 +48,14 @@ func (w *world) untilExposed(s *v1alpha1.SecuredMCPServer, want string) {
 func TestACertificateIsAskedForAndFollowed(t *testing.T) {
 	w := newWorld(t)
 	s := w.ready("a")
-	w.update(s, func() { askIssuer(s) })
+	w.update(s, func() {
+		askIssuer(s)
+		s.Spec.Scopes[0].Implies = []string{"invoices:write"} // a cycle
+	})
+	w.reconcile(s) //nolint:errcheck // terminal
+	// What was accepted last is routed, with its Secret.
+	w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "True Enforced", "False InvalidSpec")
+	w.update(s, func() { s.Spec.Scopes[0].Implies = nil })
 	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "False APIMissing", "True Enforced", "False APIMissing")
 	if got := message(s, "Exposed"); !strings.Contains(got, "install cert-manager") {

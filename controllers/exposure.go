@@ -30,7 +30,7 @@ func (r *Reconciler) observeExposure(ctx context.Context, s *scope) error {
 		s.judgeEnding(routes)
 		return nil
 	}
-	if ready, err := r.observeCertificate(ctx, s); !ready || err != nil {
+	if ready, err := r.observeCertificate(ctx, s, routes); !ready || err != nil {
 		return err
 	}
 	s.judgeExposure(routes)

@@ -2,7 +2,9 @@ package desired
 
 import (
 	"cmp"
+	"slices"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -32,13 +34,21 @@ func Certificate(s *v1alpha1.SecuredMCPServer) *unstructured.Unstructured {
 	})
 }
 
-// certificateSecret is where the Ingress has its certificate. The Secret that
-// cert-manager fills has a name that nobody else is likely to have given one: it
-// overwrites what is there.
+// certificateSuffix makes the name of the Secret that cert-manager fills one that nobody
+// else is likely to have given one: it overwrites what is there.
+const certificateSuffix = "-securedmcp-tls"
+
+// certificateSecret is where the Ingress has its certificate.
 func certificateSecret(s *v1alpha1.SecuredMCPServer) string {
 	tls := s.Spec.Exposure.Ingress.TLS
 	if tls.IssuerRef == nil {
 		return tls.SecretName
 	}
-	return s.Name + "-securedmcp-tls"
+	return s.Name + certificateSuffix
+}
+
+// WantsCertificate tells whether in, as it is, has the certificate that cert-manager is
+// asked for.
+func WantsCertificate(in *networkingv1.Ingress) bool {
+	return slices.ContainsFunc(in.Spec.TLS, func(t networkingv1.IngressTLS) bool { return t.SecretName == in.Name+certificateSuffix })
 }
