@@ -32,6 +32,12 @@ func (r *Reconciler) missingReference(ctx context.Context, s *scope, starting []
 		return nil, nil
 	}
 	s.soonest(mountPeriod) // nothing wakes anybody when what is missing comes
+	if s.config == nil {
+		// Pods mount what was accepted last, whatever the newest spec names.
+		if same, err := r.sameFiles(ctx, s.server); !same || err != nil {
+			return nil, err
+		}
+	}
 	secrets := false
 	for _, ref := range references {
 		if ref.Kind == render.KindSecret {

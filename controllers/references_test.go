@@ -96,6 +96,35 @@ func TestAConfigMapBesideASecretIsLookedForFirst(t *testing.T) {
 	}
 }
 
+// What a spec names that is not accepted, no pod mounts.
+func TestPodsDoNotWaitForWhatASpecNamesThatIsNotAccepted(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.create(&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "issuer-ca", Namespace: w.namespace}, Data: map[string]string{"ca.crt": "x"}})
+	w.pod(s, "x", corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
+		Name: "runtime", Image: runtimeImage, ImageID: "x",
+		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ContainerCreating"}},
+	}}})
+	w.update(s, func() {
+		s.Spec.Tokens.CABundleRef.Name = "another-ca"
+		s.Spec.Scopes[0].Implies = []string{"invoices:write"} // a cycle
+	})
+	w.reconcile(s) //nolint:errcheck // terminal
+	w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "True Enforced", "False InvalidSpec")
+	w.wantMessage(s, "Available", "2 of 2 replicas are available")
+
+	t.Run("but for what the one names that was accepted last", func(t *testing.T) {
+		w := w.in(t)
+		w.update(s, func() { s.Spec.Tokens.CABundleRef.Name = "issuer-ca" })
+		if err := w.person.Delete(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "issuer-ca", Namespace: w.namespace}}); err != nil {
+			t.Fatal(err)
+		}
+		w.reconcile(s) //nolint:errcheck // terminal
+		w.wantMessage(s, "Available", "2 of 2 replicas are available; another pod is held up: "+
+			"the pods wait for ConfigMap issuer-ca, which spec.tokens.caBundleRef names and which does not exist")
+	})
+}
+
 // Nothing wakes the operator when what pods wait for comes, whatever else is wrong.
 func TestWhatIsMissingIsLookedForAgain(t *testing.T) {
 	starting := corev1.PodStatus{Phase: corev1.PodPending, ContainerStatuses: []corev1.ContainerStatus{{
