@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/internal/desired"
@@ -24,11 +25,11 @@ func (r *Reconciler) observeCertificate(ctx context.Context, s *scope, routes []
 		return true, nil
 	}
 	if missing := r.apis.missingKind(kindCertificate); missing != "" {
-		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonAPIMissing, "there is no Certificate: "+missing)
+		s.lacksCertificate(v1alpha1.ReasonAPIMissing, "there is no Certificate: "+missing)
 		return false, nil
 	}
 	if c := s.trouble(kindCertificate); c != nil {
-		s.notExposed(c, v1alpha1.ReasonCertificateRejected)
+		s.lacksCertificate(rejectedAs(c, v1alpha1.ReasonCertificateRejected), c.message)
 		return false, nil
 	}
 	certificate, err := r.ownCertificate(ctx, s.server)
@@ -37,9 +38,40 @@ func (r *Reconciler) observeCertificate(ctx context.Context, s *scope, routes []
 	}
 	message, err := pendingCertificate(certificate)
 	if message != "" {
-		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonCertificatePending, message)
+		s.lacksCertificate(v1alpha1.ReasonCertificatePending, message)
 	}
 	return message == "", err
+}
+
+func (s *scope) lacksCertificate(reason, message string) {
+	if s.keptSecret != "" {
+		message += "; until it is there, the Ingress has the certificate of Secret " + s.keptSecret
+	}
+	s.no(v1alpha1.ConditionExposed, reason, message)
+}
+
+// keepSecret has the Ingress go on with the Secret that it has until there is the
+// certificate that is asked for in its place: clients accept the one and not what an
+// ingress controller serves for want of the other.
+func (s *scope) keepSecret(children []child, want *networkingv1ac.IngressApplyConfiguration) {
+	var ingress, certificate *child
+	for i := range children {
+		switch children[i].kind {
+		case kindIngress:
+			ingress = &children[i]
+		case kindCertificate:
+			certificate = &children[i]
+		}
+	}
+	if want == nil || certificate == nil || !certificate.wanted || !ingress.exists() || !ours(ingress.live, s.server) {
+		return
+	}
+	if certificate.missing == "" && ours(certificate.live, s.server) {
+		if pending, err := pendingCertificate(certificate.live.(*unstructured.Unstructured)); pending == "" && err == nil {
+			return
+		}
+	}
+	s.keptSecret = desired.KeepSecret(want, ingress.live.(*networkingv1.Ingress))
 }
 
 // wantsCertificate tells whether cert-manager makes the certificate of what is routed,

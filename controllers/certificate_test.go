@@ -61,27 +61,27 @@ func TestACertificateIsAskedForAndFollowed(t *testing.T) {
 	if got := message(s, "Exposed"); !strings.Contains(got, "install cert-manager") {
 		t.Errorf("it does not say what is missing: %s", got)
 	}
+	w.wantSecret(s, "mcp-tls")
 
 	kubetest.InstallCRDs(t, kubetest.Config(t), "cert-manager")
 	w.untilExposed(s, "False CertificatePending")
-	if got := message(s, "Exposed"); got != "cert-manager has not looked at the Certificate yet" {
-		t.Errorf("before cert-manager has looked: %s", got)
-	}
+	const kept = "; until it is there, the Ingress has the certificate of Secret mcp-tls"
+	w.wantMessage(s, "Exposed", "cert-manager has not looked at the Certificate yet"+kept)
 	ingress := named(s, &networkingv1.Ingress{})
 	w.read(ingress)
 	w.wantCertificate(s, ingress.Spec.Rules[0].Host)
-	if got := ingress.Spec.TLS[0].SecretName; got != "a-securedmcp-tls" {
-		t.Errorf("the Ingress has Secret %s, want that of the Certificate", got)
-	}
+	w.wantSecret(s, "mcp-tls")
 
 	w.judgeCertificate(s, "False", "DoesNotExist", "Issuing certificate as Secret does not exist")
 	w.settle(s)
-	if got, want := message(s, "Ready"), "the Certificate is not ready: DoesNotExist: Issuing certificate as Secret does not exist"; got != want {
-		t.Errorf("Ready says %q, want %q", got, want)
-	}
+	w.wantMessage(s, "Ready", "the Certificate is not ready: DoesNotExist: Issuing certificate as Secret does not exist"+kept)
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
 	w.judgeCertificate(s, "True", "Ready", "Certificate is up to date and has not expired")
 	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	w.wantSecret(s, "a-securedmcp-tls")
 	w.writes.take()
 	w.settle(s)
 	w.wantWrites()
@@ -103,11 +103,17 @@ func TestACertificateIsAskedForAndFollowed(t *testing.T) {
 	if w.exists(certificateOf(s)) {
 		t.Error("the Certificate is still there")
 	}
-	w.read(ingress)
-	if got := ingress.Spec.TLS[0].SecretName; got != "mcp-tls" {
-		t.Errorf("the Ingress has Secret %s, want mcp-tls", got)
-	}
+	w.wantSecret(s, "mcp-tls")
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+}
+
+func (w *world) wantSecret(s *v1alpha1.SecuredMCPServer, want string) {
+	w.t.Helper()
+	ingress := named(s, &networkingv1.Ingress{})
+	w.read(ingress)
+	if got := ingress.Spec.TLS[0].SecretName; got != want {
+		w.t.Errorf("the Ingress has Secret %s, want %s", got, want)
+	}
 }
 
 func (w *world) wantCertificate(s *v1alpha1.SecuredMCPServer, host string) {

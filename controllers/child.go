@@ -147,6 +147,7 @@ func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) 
 	if !s.hidden {
 		r.wary.Delete(client.ObjectKeyFromObject(server))
 	}
+	s.keepSecret(children, ingress)
 	return children, leaveReplicas(server, deployment, wanted)
 }
 

@@ -49,6 +49,9 @@ type scope struct {
 	change changeover
 	// outgoing are those of them that go when another has taken their place.
 	outgoing []*child
+	// keptSecret is what the Ingress has its certificate from until there is the one
+	// that is asked for in its place, "" if there is no such thing.
+	keptSecret string
 	// refused says by kind of child why the API server did not take it.
 	refused map[string]error
 	// strange says by kind of child what else has its name, where the server can be

@@ -7,6 +7,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -51,4 +52,21 @@ func certificateSecret(s *v1alpha1.SecuredMCPServer) string {
 // asked for.
 func WantsCertificate(in *networkingv1.Ingress) bool {
 	return slices.ContainsFunc(in.Spec.TLS, func(t networkingv1.IngressTLS) bool { return t.SecretName == in.Name+certificateSuffix })
+}
+
+// KeepSecret gives in the Secret that live has for the same host, if that is another
+// than the one that cert-manager fills, and returns its name.
+func KeepSecret(in *networkingv1ac.IngressApplyConfiguration, live *networkingv1.Ingress) (kept string) {
+	if WantsCertificate(live) {
+		return ""
+	}
+	for i := range in.Spec.TLS {
+		for _, had := range live.Spec.TLS {
+			if had.SecretName != "" && slices.Equal(had.Hosts, in.Spec.TLS[i].Hosts) {
+				in.Spec.TLS[i].WithSecretName(had.SecretName)
+				kept = had.SecretName
+			}
+		}
+	}
+	return kept
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
@@ -179,6 +180,33 @@ func TestCertificateOfAnIssuer(t *testing.T) {
 	compare(t, "ingress-certificate", desired.Ingress(s))
 	s.Spec.Exposure.Ingress.TLS.IssuerRef = &v1alpha1.IssuerRef{Name: "company", Kind: "AWSPCAIssuer", Group: "awspca.cert-manager.io"}
 	compare(t, "certificate-of-another-group", desired.Certificate(s))
+}
+
+func TestASecretIsKeptForTheHostThatItIsFor(t *testing.T) {
+	for name, test := range map[string]struct {
+		host, had, kept string
+	}{
+		"somebody's":           {"mcp.example.com", "theirs", "theirs"},
+		"of another host":      {"other.example.com", "theirs", ""},
+		"none":                 {"mcp.example.com", "", ""},
+		"that of cert-manager": {"mcp.example.com", "billing-tools-securedmcp-tls", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := sample(t)
+			s.Spec.Exposure.Ingress.TLS = v1alpha1.IngressTLS{IssuerRef: &v1alpha1.IssuerRef{Name: "company"}}
+			live := &networkingv1.Ingress{Spec: networkingv1.IngressSpec{TLS: []networkingv1.IngressTLS{{Hosts: []string{test.host}, SecretName: test.had}}}}
+			live.Name = s.Name
+			in := desired.Ingress(s)
+			kept := desired.KeepSecret(in, live)
+			want := test.kept
+			if want == "" {
+				want = "billing-tools-securedmcp-tls"
+			}
+			if has := *in.Spec.TLS[0].SecretName; kept != test.kept || has != want {
+				t.Errorf("kept %q, has %q; want %q and %q", kept, has, test.kept, want)
+			}
+		})
+	}
 }
 
 func TestNoCertificateUnlessAskedFor(t *testing.T) {
