@@ -27,21 +27,20 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalidSpec, err.Error())
 		return nil
 	}
-	if objection := r.policy.objectToHost(s.server); objection != nil {
-		s.no(v1alpha1.ConditionAccepted, objection.reason, objection.message)
-		return nil
-	}
-	older, err := r.olderClaim(ctx, s.server, claimsAsked(s.server))
-	if err != nil {
-		return fmt.Errorf("looking for other claims of %s: %w", s.server.Spec.Resource, err)
-	}
-	if older != nil {
-		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonResourceConflict, conflict(s.server, older))
-		return nil
-	}
 	encoded, err := config.Encode(rendered)
 	if err != nil {
 		return err
+	}
+	objection, err := r.objectToURL(ctx, s.server)
+	if err != nil {
+		return err
+	}
+	if objection != nil {
+		if s.children, err = r.withoutURL(ctx, s, encoded, rendered.Resource); err != nil {
+			return err
+		}
+		s.no(v1alpha1.ConditionAccepted, objection.reason, objection.message)
+		return nil
 	}
 	children, err := r.findChildren(ctx, s, encoded)
 	if err != nil {
@@ -63,6 +62,35 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 	return nil
 }
 
+// objectToURL says why the server may not be reached by the resource of its spec.
+func (r *Reconciler) objectToURL(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*objection, error) {
+	if objection := r.policy.objectToHost(server); objection != nil {
+		return objection, nil
+	}
+	older, err := r.olderClaim(ctx, server, claimsAsked(server))
+	if err != nil {
+		return nil, fmt.Errorf("looking for other claims of %s: %w", server.Spec.Resource, err)
+	}
+	if older != nil {
+		return &objection{v1alpha1.ReasonResourceConflict, conflict(server, older)}, nil
+	}
+	return nil, nil
+}
+
+// withoutURL returns what pods can be given of a spec whose URL the server may not have,
+// if it is the one that they serve: no route leads to them, and whoever reaches their
+// Service meets their policy.
+func (r *Reconciler) withoutURL(ctx context.Context, s *scope, encoded []byte, resource string) ([]child, error) {
+	if resource != s.status.URL {
+		return nil, nil
+	}
+	children, err := r.findChildren(ctx, s, encoded)
+	if err != nil {
+		return nil, err
+	}
+	return r.withoutTemplate(ctx, s, children, resource)
+}
+
 // withoutTemplate returns what pods of an older template can be given when the
 // policy objects to an image or an annotation of the newest: the configuration,
 // since a revocation does not wait for an administrator. Under another URL than the
@@ -75,7 +103,7 @@ func (r *Reconciler) withoutTemplate(ctx context.Context, s *scope, children []c
 	if same, err := r.sameFiles(ctx, s.server); !same || err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(children, func(c child) bool { return c.kind != kindConfigMap || !c.exists() }), nil
+	return slices.DeleteFunc(children, func(c child) bool { return c.kind != kindConfigMap || !c.exists() || !ours(c.live, s.server) }), nil
 }
 
 // conflict says how the claims of server and of an older one collide.

@@ -280,6 +280,39 @@ func TestARevocationDoesNotWaitForAnImageThatIsAllowed(t *testing.T) {
 	})
 }
 
+// Nobody comes by a route any more, and pods of the cluster still reach the Service.
+func TestARevocationDoesNotWaitForAURLThatMayBeRouted(t *testing.T) {
+	for name, test := range map[string]struct {
+		lose func(w *world, older, s *v1alpha1.SecuredMCPServer)
+		why  string
+	}{
+		"the host is not allowed": {func(w *world, _, _ *v1alpha1.SecuredMCPServer) {
+			w.stop()
+			w.operator = startOperatorWith(t, w.network, allowing("elsewhere.example.com"))
+		}, "False HostNotAllowed"},
+		"an older server has it": {func(w *world, older, s *v1alpha1.SecuredMCPServer) {
+			w.update(older, func() { older.Spec.Resource = s.Spec.Resource })
+		}, "False ResourceConflict"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			older, s := w.ready("a"), w.ready("b")
+			test.lose(w, older, s)
+			w.settle(s)
+			w.wantConditions(s, test.why, "True Available", test.why, "True Enforced", test.why)
+			w.writes.take()
+			before := s.Status.Revision
+			w.update(s, func() { s.Spec.RequiredScopes, s.Spec.Workload.Replicas = nil, new(int32(1)) })
+			w.settle(s)
+			w.wantWrites("PATCH configmaps/b", "PATCH pods/b-1", "PATCH pods/b-2", "PATCH securedmcpservers/b/status")
+			w.wantConditions(s, test.why, "True Available", test.why, "True Enforced", test.why)
+			if s.Status.Revision == before {
+				t.Error("the revocation is not served")
+			}
+		})
+	}
+}
+
 // Whoever claims a host that is another namespace's, and did so first, keeps it
 // from nobody.
 func TestAHostThatIsNotAllowedIsNotClaimed(t *testing.T) {
