@@ -84,6 +84,7 @@ func liveThrough(w *world) {
 	}
 	w.update(s, func() {
 		s.Spec.Exposure.Ingress, s.Spec.Workload.Autoscaling, s.Spec.Workload.Replicas = nil, nil, new(int32(1))
+		s.Spec.RequiredScopes = nil // which pods are told of
 	})
 	w.becomes(s, "Exposed", "True ClusterLocal")
 }
