@@ -6,14 +6,15 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/securedmcp/operator/api/config/compile"
 )
 
 // newBuiltinHandler returns the tool that is a Go function of this image. What it
-// answers, which may be as large as its caller makes it, is bounded as the answers
-// of upstreams are.
+// answers, errors included, may be as large as its caller makes it, and is bounded as
+// the answers of upstreams are.
 func newBuiltinHandler(schema *compile.Schema, handler mcp.ToolHandler, maxBytes int64) (mcp.ToolHandler, error) {
 	if handler == nil {
 		return nil, errors.New("upstream builtin: this runtime image has no such tool")
@@ -28,18 +29,36 @@ func newBuiltinHandler(schema *compile.Schema, handler mcp.ToolHandler, maxBytes
 			return nil, fmt.Errorf("encoding arguments: %w", err)
 		}
 		result, err := handler(ctx, req)
-		if err != nil || result == nil {
-			return result, err
-		}
-		size, err := resultBytes(result)
-		if err != nil {
-			return nil, fmt.Errorf("encoding the result: %w", err)
+		size, unmeasured := answerBytes(result, err)
+		if unmeasured != nil {
+			return nil, fmt.Errorf("encoding the result: %w", unmeasured)
 		}
 		if size > maxBytes {
 			return failure("the tool's answer is larger than is allowed"), nil
 		}
-		return result, nil
+		return result, err
 	}, nil
+}
+
+// answerBytes is how large an answer is, which is either of the two.
+func answerBytes(result *mcp.CallToolResult, err error) (int64, error) {
+	switch {
+	case err != nil:
+		return errorBytes(err), nil
+	case result == nil:
+		return 0, nil
+	}
+	return resultBytes(result)
+}
+
+// errorBytes is how large the text of an error is, with the data that one of
+// JSON-RPC carries.
+func errorBytes(err error) int64 {
+	size := len(err.Error())
+	if e, ok := errors.AsType[*jsonrpc.Error](err); ok {
+		size += len(e.Data)
+	}
+	return int64(size)
 }
 
 // resultBytes is how large a result is: its text as it is, what else it has as it is

@@ -3,9 +3,12 @@ package tools
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/securedmcp/operator/api/config/compile"
@@ -31,15 +34,7 @@ func TestResultsOfBuiltinToolsAreBounded(t *testing.T) {
 		"nothing, which the SDK judges": {nil, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			schema, err := compile.NewSchema(json.RawMessage(`{"type":"object"}`))
-			if err != nil {
-				t.Fatal(err)
-			}
-			handler, err := newBuiltinHandler(schema, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { return tc.result, nil }, limit)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := handler(t.Context(), &mcp.CallToolRequest{Params: &mcp.CallToolParamsRaw{Arguments: json.RawMessage(`{}`)}})
+			got, err := callBuiltin(t, limit, tc.result, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,4 +43,51 @@ func TestResultsOfBuiltinToolsAreBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestErrorsOfBuiltinToolsAreBounded(t *testing.T) {
+	const limit = 1000
+	long, short := strings.Repeat("a", limit+1), strings.Repeat("a", limit)
+	withData := func(n int) error {
+		return &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "no", Data: json.RawMessage(`"` + strings.Repeat("a", n-2) + `"`)}
+	}
+	for name, tc := range map[string]struct {
+		err     error
+		bounded bool
+	}{
+		"text as long as allowed":       {errors.New(short), false},
+		"text that is too long":         {errors.New(long), true},
+		"a cause that is too long":      {fmt.Errorf("looking: %w", errors.New(short)), true},
+		"a code and a text":             {&jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: short}, false},
+		"a code and a text of too much": {&jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: long}, true},
+		"data as large as allowed":      {withData(limit - 2), false},
+		"data that is too large":        {withData(limit), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := callBuiltin(t, limit, nil, tc.err)
+			if tc.bounded {
+				if err != nil || got == nil || !got.IsError {
+					t.Errorf("result %v, error %v; want a tool error", got, err)
+				}
+				return
+			}
+			if !errors.Is(err, tc.err) {
+				t.Errorf("error %v, want it as it was", err)
+			}
+		})
+	}
+}
+
+// callBuiltin calls a tool that answers so.
+func callBuiltin(t *testing.T, limit int64, result *mcp.CallToolResult, answer error) (*mcp.CallToolResult, error) {
+	t.Helper()
+	schema, err := compile.NewSchema(json.RawMessage(`{"type":"object"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	handler, err := newBuiltinHandler(schema, func(context.Context, *mcp.CallToolRequest) (*mcp.CallToolResult, error) { return result, answer }, limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return handler(t.Context(), &mcp.CallToolRequest{Params: &mcp.CallToolParamsRaw{Arguments: json.RawMessage(`{}`)}})
 }
