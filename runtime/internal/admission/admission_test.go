@@ -9,24 +9,26 @@ import (
 
 func enter(t *testing.T, g *Gate, source string) *Pass {
 	t.Helper()
-	p, ok := g.Enter(source)
+	p, ok := g.Enter(from(source))
 	if !ok {
 		t.Fatal("no place is free")
 	}
 	return p
 }
 
+func from(source string) func() string { return func() string { return source } }
+
 func TestAPlaceIsGivenBackOnce(t *testing.T) {
 	g := NewGate(1)
 	p := enter(t, g, "a")
-	if _, ok := g.Enter("b"); ok {
+	if _, ok := g.Enter(from("b")); ok {
 		t.Error("two requests have the one place")
 	}
 	p.Leave()
 	p.Leave()
 	next := enter(t, g, "b")
 	p.Leave()
-	if _, ok := g.Enter("c"); ok {
+	if _, ok := g.Enter(from("c")); ok {
 		t.Error("leaving twice gave another request's place away")
 	}
 	next.Leave()
@@ -39,7 +41,7 @@ func TestWhoWaitsLeavesTheirPlaceToOthers(t *testing.T) {
 	if err != nil {
 		t.Errorf("coming back to a free place: %v", err)
 	}
-	if _, ok := g.Enter("c"); ok {
+	if _, ok := g.Enter(from("c")); ok {
 		t.Error("the place was not taken again")
 	}
 	p.Leave()
@@ -50,7 +52,7 @@ func TestWhoWaitsLeavesTheirPlaceToOthers(t *testing.T) {
 		t.Errorf("coming back to a place that is taken: error %v, want ErrFull", err)
 	}
 	p.Leave() // it has none
-	if _, ok := g.Enter("c"); ok {
+	if _, ok := g.Enter(from("c")); ok {
 		t.Error("who found no place gave another's away")
 	}
 	other.Leave()

@@ -26,9 +26,9 @@ func NewGate(limit int) *Gate {
 	return &Gate{slots: make(chan struct{}, limit), waiting: NewRoom(limit)}
 }
 
-// Enter lets a request in, or returns false. The source is where it comes from,
-// see Source.
-func (g *Gate) Enter(source string) (*Pass, bool) {
+// Enter lets a request in, or returns false. The source tells where it comes from,
+// see Source; it is asked only where somebody has to wait.
+func (g *Gate) Enter(source func() string) (*Pass, bool) {
 	p := &Pass{gate: g, source: source}
 	return p, p.enter()
 }
@@ -37,7 +37,7 @@ func (g *Gate) Enter(source string) (*Pass, bool) {
 // bounds.
 type Pass struct {
 	gate   *Gate
-	source string
+	source func() string
 	inside atomic.Bool
 }
 
@@ -63,7 +63,7 @@ func (p *Pass) Source() string {
 	if p == nil {
 		return ""
 	}
-	return p.source
+	return p.source()
 }
 
 // Wait gives the place up while wait runs, and takes one again. It returns
@@ -74,7 +74,7 @@ func (p *Pass) Wait(wait func()) error {
 		wait()
 		return nil
 	}
-	leave, ok := p.gate.waiting.Enter(p.source)
+	leave, ok := p.gate.waiting.Enter(p.source())
 	if !ok {
 		return ErrFull
 	}

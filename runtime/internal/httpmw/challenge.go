@@ -27,16 +27,17 @@ func (r *Responder) setChallenges(ctx context.Context, h http.Header, f Refusal)
 	used := f.DPoP || caller != nil && caller.Key != nil
 	bearer := r.DPoP == nil || !r.DPoP.Required && (caller == nil || !used)
 	dpop := r.DPoP != nil && (caller == nil || used)
-	h.Del("Www-Authenticate") // as net/http spells it, which saves it the work
+	var challenges []string
 	if bearer {
-		h.Add("Www-Authenticate", r.challenge("Bearer", f, !used, nil))
+		challenges = append(challenges, r.challenge("Bearer", f, !used, nil))
 	}
 	if dpop {
-		h.Add("Www-Authenticate", r.challenge("DPoP", f, used || !bearer, r.DPoP.Algorithms))
+		challenges = append(challenges, r.challenge("DPoP", f, used || !bearer, r.DPoP.Algorithms))
 		if nonce := r.DPoP.Nonce(ctx); nonce != "" {
 			h.Set("DPoP-Nonce", nonce)
 		}
 	}
+	h["Www-Authenticate"] = challenges // as net/http spells it, which saves it the work
 }
 
 // challenge builds one challenge (RFC 6750 section 3, RFC 9728 section 5.1). The

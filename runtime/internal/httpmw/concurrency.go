@@ -14,7 +14,7 @@ func LimitConcurrency(limit int, r *Responder) func(http.Handler) http.Handler {
 	gate := admission.NewGate(limit)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-			pass, ok := gate.Enter(admission.Source(req))
+			pass, ok := gate.Enter(func() string { return admission.Source(req) })
 			if !ok {
 				r.Refuse(w, req, Refusal{
 					Status: http.StatusServiceUnavailable, Error: "temporarily_unavailable", RetryAfter: time.Second, Reason: "overloaded",

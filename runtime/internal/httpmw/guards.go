@@ -34,7 +34,7 @@ func identityOf(ctx context.Context) identity {
 func Identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		i := &identity{id: rand.Text(), arrived: time.Now()}
-		w.Header().Set("X-Request-Id", i.id)
+		w.Header()["X-Request-Id"] = []string{i.id}
 		next.ServeHTTP(w, req.WithContext(context.WithValue(req.Context(), identityKey{}, i)))
 	})
 }

@@ -83,10 +83,10 @@ func TestWhoIsToBeRefusedHoldsNoPlace(t *testing.T) {
 			p.wait(t.Context())
 		}
 		req := httptest.NewRequestWithContext(t.Context(), "POST", "/", nil)
-		pass, _ := gate.Enter(admission.Source(req))
+		pass, _ := gate.Enter(func() string { return admission.Source(req) })
 		go p.wait(admission.WithPass(t.Context(), pass))
 		synctest.Wait()
-		if _, ok := gate.Enter("somebody else"); !ok {
+		if _, ok := gate.Enter(func() string { return "somebody else" }); !ok {
 			t.Error("a request that waits for its refusal keeps another out")
 		}
 		time.Sleep(longestDelay)

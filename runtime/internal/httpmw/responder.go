@@ -4,8 +4,6 @@ package httpmw
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -78,35 +76,33 @@ func (r *Responder) refuseAudited(w http.ResponseWriter, req *http.Request, f Re
 	if f.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int(f.RetryAfter.Seconds())))
 	}
-	if id := RequestID(req.Context()); id != "" {
-		h.Set("X-Request-Id", id)
-	}
-	maps.Copy(h, ofEveryRefusal)
+	h["Cache-Control"], h["Content-Type"], h["X-Content-Type-Options"] = noStore, jsonType, noSniff
 	w.WriteHeader(f.Status)
 	if f.RPC != nil {
 		f.RPC.write(w, messageID(req.Context()))
 		return
 	}
-	_, _ = fmt.Fprintf(w, "{\"error\":\"%s\"}\n", f.bodyError()) // a word of ours, with nothing to escape
+	_, _ = w.Write([]byte(`{"error":"` + f.bodyError() + "\"}\n")) // a word of ours, with nothing to escape
 }
 
 // forget removes what a handler had begun to say of its answer. What is said of the
-// connection stays: a pod that drains has to part with strangers, too.
+// request and of the connection stays: a pod that drains has to part with strangers,
+// too.
 func forget(h http.Header) {
 	for name := range h {
-		if name != "Connection" {
+		if name != "Connection" && name != "X-Request-Id" {
 			delete(h, name)
 		}
 	}
 }
 
-// ofEveryRefusal are the headers that no refusal is without. Their values are
-// shared: a refusal costs little, however many there are.
-var ofEveryRefusal = http.Header{
-	"Cache-Control":          {"no-store"},
-	"Content-Type":           {"application/json"},
-	"X-Content-Type-Options": {"nosniff"},
-}
+// Values of the headers that no refusal is without. They are shared, and names are
+// written as net/http spells them: a refusal costs little, however many there are.
+var (
+	noStore  = []string{"no-store"}
+	jsonType = []string{"application/json"}
+	noSniff  = []string{"nosniff"}
+)
 
 // RefuseStranger refuses a request whose caller is not known, when it is its turn.
 // So is who shows another's token and cannot prove to hold its key.

@@ -15,14 +15,13 @@ const writeChunk = 64 << 10
 // of the answer to be taken. It is for every request, the ones that are refused
 // unread too: the server reads what is left of their bodies. The time does not
 // run while a request is worked on, as it would with http.Server.ReadTimeout and
-// WriteTimeout.
+// WriteTimeout; between two requests, net/http lifts it.
 func BoundTransfer(body, write time.Duration) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			controller := http.NewResponseController(w)
-			// That of the connection's last request. Not every writer has deadlines.
-			_ = controller.SetWriteDeadline(time.Time{})
 			if req.Body != nil && req.Body != http.NoBody {
+				// Not every writer has deadlines.
 				_ = controller.SetReadDeadline(time.Now().Add(body))
 				req.Body = &timedBody{ReadCloser: req.Body, controller: controller}
 			}
