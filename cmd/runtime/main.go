@@ -56,6 +56,6 @@ func run(ctx context.Context, args []string, stderr io.Writer) error {
 	if o.DrainDelay == 0 {
 		o.DrainDelay = -1 // of the library, 0 is the default
 	}
-	o.Logger = slog.New(slog.NewJSONHandler(os.Stdout, &slog.HandlerOptions{Level: o.Level}))
+	o.Logger = app.NewLogger(os.Stdout, o.Level)
 	return app.Run(ctx, o)
 }

@@ -46,11 +46,11 @@ type Options struct {
 	// Builtins are the Go functions behind tools whose upstream is "builtin",
 	// by tool name. A configuration that names one that is not here is refused.
 	// Arguments have been validated against the tool's input schema, and the
-	// request carries no credentials. A result of more than limits.responseBytes is
-	// a tool error in its place.
+	// request carries no credentials. A result or an error of more than
+	// limits.responseBytes is a tool error in its place.
 	Builtins map[string]mcp.ToolHandler
-	// Logger gets everything that is logged, audit lines included. Default
-	// slog.Default.
+	// Logger gets everything that is logged, audit lines included; see NewLogger.
+	// Default slog.Default.
 	Logger *slog.Logger
 	// Level, where it is set, is the level of Logger and follows the logLevel of
 	// the configuration. Audit lines are written whatever it is.

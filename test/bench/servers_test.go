@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -118,7 +117,7 @@ func serveOurs(ctx context.Context, issuer string) error {
 	defer app.TuneGC()()
 	server, err := app.Start(ctx, app.Options{
 		ConfigFile: file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", DrainDelay: -1,
-		Logger: slog.New(slog.NewJSONHandler(os.Stdout, nil)), Builtins: map[string]mcp.ToolHandler{"echo": echo},
+		Logger: app.NewLogger(os.Stdout, nil), Builtins: map[string]mcp.ToolHandler{"echo": echo},
 	})
 	if err != nil {
 		return err
