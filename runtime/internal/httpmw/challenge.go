@@ -2,7 +2,9 @@ package httpmw
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,25 +21,62 @@ type DPoPChallenge struct {
 	Nonce func(context.Context) string
 }
 
-// setChallenges writes a challenge for each scheme that the caller may use: that
-// of the token where its owner is known, and all that are spoken here otherwise.
-// Bearer comes first, for clients that read one.
+// told is what a stranger is told by a challenge, who has no scopes or login to
+// be told about.
+type told struct {
+	err  string
+	dpop bool
+}
+
+// challengesOfStrangers are those of every refusal of a stranger where these scopes
+// are needed. A flood of strangers has them built once.
+func (r *Responder) challengesOfStrangers(scopes []string) map[told][]string {
+	built := map[told][]string{}
+	for _, err := range append(slices.Collect(maps.Keys(descriptions)), "") {
+		for _, dpop := range []bool{false, true} {
+			built[told{err, dpop}] = r.challenges(nil, Refusal{Error: err, DPoP: dpop, Scopes: scopes})
+		}
+	}
+	return built
+}
+
+// setChallenges writes a challenge for each scheme that the caller may use, with
+// the nonce that DPoP wants.
 func (r *Responder) setChallenges(ctx context.Context, h http.Header, f Refusal) {
 	caller := authn.FromContext(ctx)
-	used := f.DPoP || caller != nil && caller.Key != nil
-	bearer := r.DPoP == nil || !r.DPoP.Required && (caller == nil || !used)
-	dpop := r.DPoP != nil && (caller == nil || used)
-	var challenges []string
-	if bearer {
-		challenges = append(challenges, r.challenge("Bearer", f, !used, nil))
+	challenges := f.Challenges
+	if challenges == nil {
+		challenges = r.challenges(caller, f)
 	}
-	if dpop {
-		challenges = append(challenges, r.challenge("DPoP", f, used || !bearer, r.DPoP.Algorithms))
+	h["Www-Authenticate"] = challenges // as net/http spells it, which saves it the work
+	if r.offersDPoP(caller, f) {
 		if nonce := r.DPoP.Nonce(ctx); nonce != "" {
 			h.Set("DPoP-Nonce", nonce)
 		}
 	}
-	h["Www-Authenticate"] = challenges // as net/http spells it, which saves it the work
+}
+
+// challenges are one for each scheme that the caller may use: that of the token
+// where its owner is known, and all that are spoken here otherwise. Bearer comes
+// first, for clients that read one.
+func (r *Responder) challenges(caller *authn.Principal, f Refusal) (challenges []string) {
+	used := usesDPoP(caller, f)
+	bearer := r.DPoP == nil || !r.DPoP.Required && (caller == nil || !used)
+	if bearer {
+		challenges = append(challenges, r.challenge("Bearer", f, !used, nil))
+	}
+	if r.offersDPoP(caller, f) {
+		challenges = append(challenges, r.challenge("DPoP", f, used || !bearer, r.DPoP.Algorithms))
+	}
+	return challenges
+}
+
+func (r *Responder) offersDPoP(caller *authn.Principal, f Refusal) bool {
+	return r.DPoP != nil && (caller == nil || usesDPoP(caller, f))
+}
+
+func usesDPoP(caller *authn.Principal, f Refusal) bool {
+	return f.DPoP || caller != nil && caller.Key != nil
 }
 
 // challenge builds one challenge (RFC 6750 section 3, RFC 9728 section 5.1). The

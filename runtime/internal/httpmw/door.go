@@ -20,21 +20,27 @@ const (
 // nil dpop accepts bearer tokens only.
 func Authenticate(v authn.Authenticator, dpop *authn.DPoP, p *policy.Policy, r *Responder) func(http.Handler) http.Handler {
 	door := p.Scopes.Names(p.Door.Scopes)
+	challenges := r.challengesOfStrangers(door)
+	refuse := func(w http.ResponseWriter, req *http.Request, err error, credentials authn.Credentials) {
+		f := authRefusal(err, credentials, door)
+		f.Challenges = challenges[told{f.Error, f.DPoP}]
+		r.RefuseStranger(w, req, f)
+	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			credentials, err := dpop.Credentials(req)
 			if err != nil {
-				r.RefuseStranger(w, req, authRefusal(err, credentials, door))
+				refuse(w, req, err, credentials)
 				return
 			}
 			principal, err := v.Verify(req.Context(), credentials.Token)
 			if err != nil {
-				r.RefuseStranger(w, req, authRefusal(err, credentials, door))
+				refuse(w, req, err, credentials)
 				return
 			}
 			proof, err := dpop.Check(req, credentials, principal)
 			if err != nil {
-				r.RefuseStranger(w, req, authRefusal(err, credentials, door))
+				refuse(w, req, err, credentials)
 				return
 			}
 			ctx := authn.WithPrincipal(req.Context(), principal)

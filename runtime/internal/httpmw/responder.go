@@ -28,6 +28,8 @@ type Refusal struct {
 	Authentication *policy.Authentication
 	// Challenge adds WWW-Authenticate.
 	Challenge bool
+	// Challenges are the values of WWW-Authenticate where they were built before.
+	Challenges []string
 	// DPoP tells that the access token was presented by the DPoP scheme, whose
 	// challenge then carries the error.
 	DPoP bool
