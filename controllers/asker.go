@@ -14,9 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/internal/configz"
 	"github.com/securedmcp/operator/controllers/internal/desired"
 )
@@ -66,6 +69,7 @@ func (a *Asker) SetupWithManager(mgr ctrl.Manager, opts controller.Options) erro
 		Named("enforcement").
 		WithOptions(opts).
 		For(&corev1.Pod{}, builder.WithPredicates(podIsAskedAnew)).
+		Watches(&v1alpha1.SecuredMCPServer{}, handler.EnqueueRequestsFromMapFunc(a.podsOf), builder.WithPredicates(comes)).
 		WatchesRawSource(a.again.source()).
 		Complete(a)
 }
@@ -84,6 +88,9 @@ func (a *Asker) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 		a.answers.silence(&p)
 		return reconcile.Result{}, nil
 	}
+	if is, err := a.isOfServer(ctx, &p); !is || err != nil {
+		return reconcile.Result{}, err
+	}
 	ending := a.isEnding(&p)
 	round := a.answers.begin(&p)
 	what := a.ask(ctx, &p)
@@ -101,6 +108,32 @@ func (a *Asker) Reconcile(ctx context.Context, req reconcile.Request) (reconcile
 		}
 	}
 	return reconcile.Result{RequeueAfter: pausesFor(what.unreachable != "").after(attempts)}, nil
+}
+
+// isOfServer tells whether p is of a server that this operator looks after. The
+// others of the cluster, those of another operator with --watch-label-selector among
+// them, have NetworkPolicies that keep it from asking, and it would wait for each.
+func (a *Asker) isOfServer(ctx context.Context, p *corev1.Pod) (bool, error) {
+	for _, server := range serverOfPod(ctx, p) {
+		err := a.client.Get(ctx, server.NamespacedName, new(v1alpha1.SecuredMCPServer))
+		return err == nil, client.IgnoreNotFound(err)
+	}
+	return false, nil
+}
+
+// podsOf has the pods asked of a server that comes: they may have been there before,
+// such as when it gets the labels that this operator looks for.
+func (a *Asker) podsOf(ctx context.Context, server client.Object) []reconcile.Request {
+	var pods corev1.PodList
+	if err := a.client.List(ctx, &pods, client.InNamespace(server.GetNamespace()), client.MatchingFields{serverIndex: server.GetName()}); err != nil {
+		log.FromContext(ctx).Error(err, "listing the pods of a server that came", "server", client.ObjectKeyFromObject(server))
+		return nil
+	}
+	requests := make([]reconcile.Request, len(pods.Items))
+	for i := range pods.Items {
+		requests[i] = reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&pods.Items[i])}
+	}
+	return requests
 }
 
 func (a *Asker) ask(ctx context.Context, p *corev1.Pod) said {
@@ -153,6 +186,13 @@ func pausesFor(unreachable bool) backoff {
 		b.last = 5 * time.Minute
 	}
 	return b
+}
+
+// comes lets through that an object is there which was not.
+var comes = predicate.Funcs{
+	UpdateFunc:  func(event.UpdateEvent) bool { return false },
+	DeleteFunc:  func(event.DeleteEvent) bool { return false },
+	GenericFunc: func(event.GenericEvent) bool { return false },
 }
 
 // podIsAskedAnew lets those changes through after which the last answer may not

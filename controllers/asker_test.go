@@ -4,9 +4,15 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
+	"github.com/securedmcp/operator/test/kubetest"
 )
 
 // silence is the address of a listener that takes questions and never answers.
@@ -51,6 +57,39 @@ func TestPodsThatDoNotAnswerKeepNobodyWaiting(t *testing.T) {
 	if most := w.network.most.Load(); most > questionsAtOnce {
 		t.Errorf("%d questions at once, want at most %d", most, questionsAtOnce)
 	}
+}
+
+// A server goes to another operator, by its labels, gets pods there, and comes back.
+func TestOnlyPodsOfServersThatAreLookedAfterAreAsked(t *testing.T) {
+	w := newWorld(t)
+	ours := labels.Set{"team": w.namespace} // of no other test
+	caching := controllers.CacheOptions()
+	controllers.Select(caching, labels.SelectorFromSet(ours))
+	runManager(w, newManagerWith(t, kubetest.Config(t), caching))
+	s, other := w.server("a"), w.server("b")
+	for _, server := range []*v1alpha1.SecuredMCPServer{s, other} {
+		server.Labels = ours
+		w.create(server)
+		w.becomes(server, "Available", "False Progressing")
+		w.makeAvailable(server)
+	}
+	w.update(other, func() { other.Labels = map[string]string{"team": "theirs"} })
+	w.update(s, func() { s.Spec.RequiredScopes = nil })
+	w.becomes(s, "Accepted", "True Accepted") // so that the operator has seen both edits
+	var asked atomic.Int32
+	says := w.obedient(other)
+	w.podSaying(other, "1", func() configStatus {
+		asked.Add(1)
+		return says()
+	})
+	w.runningPod(s, "1")
+	w.becomes(s, "Enforced", "True Enforced")
+	if n := asked.Load(); n > 0 {
+		t.Errorf("the pod of another operator's server was asked %d times", n)
+	}
+
+	w.update(other, func() { other.Labels = ours })
+	w.becomes(other, "Enforced", "True Enforced")
 }
 
 // Nothing in the cluster changes when a runtime takes what it refused before.

@@ -13,6 +13,7 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
@@ -30,7 +31,11 @@ func runOperator(w *world) {
 
 func runOperatorOn(w *world, cfg *rest.Config) {
 	w.t.Helper()
-	mgr := newManager(w.t, cfg)
+	runManager(w, newManager(w.t, cfg))
+}
+
+func runManager(w *world, mgr ctrl.Manager) {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	if err := controllers.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		w.t.Fatal(err)

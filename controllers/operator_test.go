@@ -109,6 +109,11 @@ func newManager(t testing.TB, cfg *rest.Config, namespaces ...string) ctrl.Manag
 		}
 		caching.DefaultNamespaces[namespace] = cache.Config{}
 	}
+	return newManagerWith(t, cfg, caching)
+}
+
+func newManagerWith(t testing.TB, cfg *rest.Config, caching cache.Options) ctrl.Manager {
+	t.Helper()
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:  scheme(t),
 		Cache:   caching,
