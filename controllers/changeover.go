@@ -43,8 +43,11 @@ func (c changeover) routesStay() bool { return c.tls != c.wanted }
 // changeoverOf goes by how many pods of each kind are ready. The new ones take over
 // once they are as many as the others, so that few never get what was meant for many,
 // and new ones that do not start take nothing away. Pods that are being deleted do
-// not count: they end what they have. ready tells for how long a pod has been ready.
-func changeoverOf(pods []corev1.Pod, wanted bool, ready func(*corev1.Pod) time.Duration) changeover {
+// not count: they end what they have. ready tells for how long a pod has been ready,
+// and is asked of both kinds: whoever changes their mind makes new ones of the others.
+// Where routes lead to the new ones already, those have settled, also for an operator
+// that has just started.
+func changeoverOf(pods []corev1.Pod, wanted bool, routes []child, ready func(*corev1.Pod) time.Duration) changeover {
 	c := changeover{wanted: wanted, tls: wanted}
 	c.underWay = slices.ContainsFunc(pods, func(p corev1.Pod) bool { return speaksTLS(&p) != wanted && !isOver(&p) })
 	if !c.underWay {
@@ -53,26 +56,33 @@ func changeoverOf(pods []corev1.Pod, wanted bool, ready func(*corev1.Pod) time.D
 	var before, after, settled int
 	for i := range pods {
 		p := &pods[i]
-		switch {
-		case !isReady(p) || !p.DeletionTimestamp.IsZero():
-		case speaksTLS(p) != wanted:
+		if !isReady(p) || !p.DeletionTimestamp.IsZero() {
+			continue
+		}
+		left := settling - ready(p)
+		if speaksTLS(p) != wanted {
 			before++
-		default:
-			after++
-			if left := settling - ready(p); left <= 0 {
-				settled++
-			} else if c.again == 0 || left < c.again {
-				c.again = left
-			}
+			continue
+		}
+		after++
+		if left <= 0 {
+			settled++
+		} else if c.again == 0 || left < c.again {
+			c.again = left
 		}
 	}
-	if before == 0 { // nobody else serves
+	if before == 0 || allLead(routes, wanted) { // nobody else serves, or they do already
 		settled, c.again = after, 0
 	}
 	if settled == 0 || settled < before {
 		c.tls = !wanted
 	}
 	return c
+}
+
+// allLead tells whether there are routes, and all lead to pods that speak so.
+func allLead(routes []child, tls bool) bool {
+	return len(routes) > 0 && !slices.ContainsFunc(routes, func(c child) bool { return leadsToTLS(c.live) != tls })
 }
 
 // speaksTLS goes by the port of the runtime, which is all that the cache keeps of
@@ -112,7 +122,7 @@ func (r *Reconciler) leadToPods(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	change := changeoverOf(s.pods, tls, r.ready.of(client.ObjectKeyFromObject(s.server)))
+	change := changeoverOf(s.pods, tls, routes, r.ready.of(client.ObjectKeyFromObject(s.server)))
 	s.lookAgain(change)
 	var errs []error
 	for i := range routes {

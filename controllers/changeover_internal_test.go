@@ -2,10 +2,14 @@ package controllers
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/controllers/internal/desired"
 )
@@ -13,12 +17,7 @@ import (
 func TestChangeoverGoesByThePodsThatAreReady(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	pod := func(tls bool, status corev1.ConditionStatus, since time.Duration) corev1.Pod {
-		var p corev1.Pod
-		if tls {
-			p.Spec.Containers = []corev1.Container{{Name: desired.ContainerName, Ports: []corev1.ContainerPort{{Name: desired.PortHTTPS}}}}
-		}
-		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: status, LastTransitionTime: metav1.NewTime(now.Add(-since))}}
-		return p
+		return speaking("", tls, status, now.Add(-since))
 	}
 	long := time.Hour
 	plain, tls := pod(false, corev1.ConditionTrue, long), pod(true, corev1.ConditionTrue, long)
@@ -47,9 +46,74 @@ func TestChangeoverGoesByThePodsThatAreReady(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			want := changeover{wanted: true, underWay: tc.underWay, tls: tc.tls, again: tc.again}
-			if got := changeoverOf(tc.pods, true, func(p *corev1.Pod) time.Duration { return now.Sub(readiness(p).LastTransitionTime.Time) }); got != want {
+			if got := changeoverOf(tc.pods, true, nil, func(p *corev1.Pod) time.Duration { return now.Sub(readiness(p).LastTransitionTime.Time) }); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}
+}
+
+// Pods that are kept after a change of mind have been ready for long, and the Deployment
+// deletes the others at once.
+func TestRoutesLeaveThePodsThatAChangeOfMindDeletes(t *testing.T) {
+	for name, tc := range map[string]struct {
+		newIsReadyFor time.Duration
+		led           bool
+	}{
+		"once routes have moved":   {settling, true},
+		"before routes have moved": {time.Second, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var s spells
+				ready := s.of(client.ObjectKey{Namespace: "default", Name: "billing"})
+				pods := []corev1.Pod{speaking("1", false, corev1.ConditionTrue, time.Now())}
+				changeoverOf(pods, true, led(false), ready)
+				time.Sleep(2 * time.Second)
+				pods = append(pods, speaking("2", true, corev1.ConditionTrue, time.Now()))
+				changeoverOf(pods, true, led(false), ready)
+				time.Sleep(tc.newIsReadyFor)
+				if got := changeoverOf(pods, true, led(false), ready); got.tls != tc.led {
+					t.Fatalf("before the change of mind routes lead to TLS: %v", got.tls)
+				}
+				if got := changeoverOf(pods, false, led(tc.led), ready); got.tls {
+					t.Error("after it, routes lead to the pod that is deleted")
+				}
+			})
+		})
+	}
+}
+
+func TestAnOperatorThatStartsLeavesRoutesWhereTheyLead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s spells
+		pods := []corev1.Pod{
+			speaking("1", false, corev1.ConditionTrue, time.Now()),
+			speaking("2", true, corev1.ConditionTrue, time.Now()), speaking("3", true, corev1.ConditionTrue, time.Now()),
+		}
+		want := changeover{wanted: true, underWay: true, tls: true}
+		if got := changeoverOf(pods, true, led(true), s.of(client.ObjectKey{})); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+	})
+}
+
+// led is an Ingress that leads to pods that speak so.
+func led(tls bool) []child {
+	port := networkingv1.ServiceBackendPort{Name: "http"}
+	if tls {
+		port.Name = desired.PortHTTPS
+	}
+	path := networkingv1.HTTPIngressPath{Backend: networkingv1.IngressBackend{Service: &networkingv1.IngressServiceBackend{Port: port}}}
+	rule := networkingv1.IngressRule{IngressRuleValue: networkingv1.IngressRuleValue{HTTP: &networkingv1.HTTPIngressRuleValue{Paths: []networkingv1.HTTPIngressPath{path}}}}
+	return []child{{kind: kindIngress, live: &networkingv1.Ingress{Spec: networkingv1.IngressSpec{Rules: []networkingv1.IngressRule{rule}}}}}
+}
+
+func speaking(uid types.UID, tls bool, status corev1.ConditionStatus, since time.Time) corev1.Pod {
+	p := *pod(uid)
+	if tls {
+		p.Spec.Containers = []corev1.Container{{Name: desired.ContainerName, Ports: []corev1.ContainerPort{{Name: desired.PortHTTPS}}}}
+	}
+	p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: status, LastTransitionTime: metav1.NewTime(since)}}
+	return p
 }

@@ -112,8 +112,12 @@ func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) 
 	server := s.server
 	deployment, wanted := &appsv1.Deployment{}, desired.Deployment(server, r.platform)
 	service, policy, ingress := desired.Service(server), desired.NetworkPolicy(server, r.platform), desired.Ingress(server)
+	routes, err := r.routes(ctx, server)
+	if err != nil {
+		return nil, err
+	}
 	key := client.ObjectKeyFromObject(server)
-	change := changeoverOf(s.pods, server.Spec.Exposure.TLS != nil, r.ready.of(key))
+	change := changeoverOf(s.pods, server.Spec.Exposure.TLS != nil, routes, r.ready.of(key))
 	s.change = change
 	s.lookAgain(change)
 	if change.underWay {
