@@ -81,8 +81,8 @@ func (r *Reconciler) objectToURL(ctx context.Context, server *v1alpha1.SecuredMC
 // if it is the one that they serve: no route leads to them, and whoever reaches their
 // Service meets their policy.
 func (r *Reconciler) withoutURL(ctx context.Context, s *scope, encoded []byte, resource string) ([]child, error) {
-	if resource != s.status.URL {
-		return nil, nil
+	if same, err := r.serves(ctx, s.server, resource); !same || err != nil {
+		return nil, err
 	}
 	children, err := r.findChildren(ctx, s, encoded)
 	if err != nil {
@@ -97,13 +97,23 @@ func (r *Reconciler) withoutURL(ctx context.Context, s *scope, encoded []byte, r
 // one that is routed nobody would reach it, and one that names files that the pods do
 // not have would keep each that starts from becoming ready.
 func (r *Reconciler) withoutTemplate(ctx context.Context, s *scope, children []child, resource string) ([]child, error) {
-	if resource != s.status.URL {
-		return nil, nil
+	if same, err := r.serves(ctx, s.server, resource); !same || err != nil {
+		return nil, err
 	}
 	if same, err := r.sameFiles(ctx, s.server); !same || err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(children, func(c child) bool { return c.kind != kindConfigMap || !c.exists() || !ours(c.live, s.server) }), nil
+}
+
+// serves tells whether pods are given resource. The status may say what they were given
+// before: it waits while they are told.
+func (r *Reconciler) serves(ctx context.Context, server *v1alpha1.SecuredMCPServer, resource string) (bool, error) {
+	given, _, err := r.given(ctx, server)
+	if err != nil {
+		return false, fmt.Errorf("reading the served configuration: %w", err)
+	}
+	return given != nil && given.Resource == resource, nil
 }
 
 // conflict says how the claims of server and of an older one collide.

@@ -313,6 +313,39 @@ func TestARevocationDoesNotWaitForAURLThatMayBeRouted(t *testing.T) {
 	}
 }
 
+// The status waits while pods are told, and has the URL of before until it is written.
+func TestPodsAreNotGivenAURLOfBeforeThatIsAnothers(t *testing.T) {
+	for name, test := range map[string]struct {
+		refuse func(w *world, older, s *v1alpha1.SecuredMCPServer)
+		why    string
+	}{
+		"an older server has it": {func(w *world, older, s *v1alpha1.SecuredMCPServer) {
+			w.update(older, func() { older.Spec.Resource = s.Spec.Resource })
+		}, "False ResourceConflict"},
+		"the image is not allowed": {func(w *world, _, s *v1alpha1.SecuredMCPServer) {
+			w.update(s, func() { s.Spec.Workload.Image = "evil.example/image:1" })
+		}, "False ImageNotAllowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.stop()
+			w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+			older, s := w.ready("a"), w.ready("b")
+			before := s.Spec.Resource
+			w.update(s, func() { s.Spec.Resource += "/elsewhere" })
+			w.settlePass(s)
+			w.wantWrites("PATCH configmaps/b", "PATCH ingresses/b", "PATCH pods/b-1", "PATCH pods/b-2")
+			w.update(s, func() { s.Spec.Resource = before })
+			test.refuse(w, older, s)
+			w.settle(s)
+			if want := before + "/elsewhere"; s.Status.URL != want {
+				t.Errorf("pods are given %s, want %s", s.Status.URL, want)
+			}
+			w.wantConditions(s, test.why, "True Available", "True Exposed", "True Enforced", test.why)
+		})
+	}
+}
+
 // Whoever claims a host that is another namespace's, and did so first, keeps it
 // from nobody.
 func TestAHostThatIsNotAllowedIsNotClaimed(t *testing.T) {
