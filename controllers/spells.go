@@ -13,16 +13,17 @@ import (
 // That is by the clock of this process: the one that the status of a pod goes by may
 // be an hour off. The zero value is ready for use.
 type spells struct {
-	mu    sync.Mutex
-	first map[client.ObjectKey]map[spell]time.Time
-	now   func() time.Time // nil is time.Now
+	mu   sync.Mutex
+	last map[client.ObjectKey]map[types.UID]spell
+	now  func() time.Time // nil is time.Now
 }
 
-// spell is one time that a pod is ready.
+// spell is the last time that a pod was ready, be it that it still is.
 type spell struct {
-	pod types.UID
 	// began tells spells of one pod apart, and nothing else.
 	began int64
+	// first is when it was first told of.
+	first time.Time
 }
 
 // of returns what tells for how long a pod of the server has been ready, which it is.
@@ -34,19 +35,19 @@ func (s *spells) of(server client.ObjectKey) func(*corev1.Pod) time.Duration {
 		if s.now != nil {
 			now = s.now
 		}
-		first := s.first[server]
-		if first == nil {
-			if s.first == nil {
-				s.first = map[client.ObjectKey]map[spell]time.Time{}
+		pods := s.last[server]
+		if pods == nil {
+			if s.last == nil {
+				s.last = map[client.ObjectKey]map[types.UID]spell{}
 			}
-			first = map[spell]time.Time{}
-			s.first[server] = first
+			pods = map[types.UID]spell{}
+			s.last[server] = pods
 		}
-		this := spell{p.UID, readiness(p).LastTransitionTime.Unix()}
-		if first[this].IsZero() {
-			first[this] = now()
+		began := readiness(p).LastTransitionTime.Unix()
+		if last, known := pods[p.UID]; !known || last.began != began {
+			pods[p.UID] = spell{began, now()}
 		}
-		return now().Sub(first[this])
+		return now().Sub(pods[p.UID].first)
 	}
 }
 
@@ -54,5 +55,5 @@ func (s *spells) of(server client.ObjectKey) func(*corev1.Pod) time.Duration {
 func (s *spells) end(server client.ObjectKey) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.first, server)
+	delete(s.last, server)
 }

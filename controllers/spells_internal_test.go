@@ -49,6 +49,19 @@ func TestPodsAreReadySinceTheyWereSeenToBe(t *testing.T) {
 	}
 }
 
+// A pod that cannot make up its mind may do so for weeks, while what replaces it waits.
+func TestOneSpellOfAPodIsRemembered(t *testing.T) {
+	var s spells
+	server, p := client.ObjectKey{Namespace: "default", Name: "billing"}, pod("1")
+	for i := range 10 {
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: metav1.Unix(int64(i), 0)}}
+		s.of(server)(p)
+	}
+	if got := len(s.last[server]); got != 1 {
+		t.Errorf("%d spells are remembered", got)
+	}
+}
+
 func TestPodsEndSinceTheyWereSeenTo(t *testing.T) {
 	const grace = 30 * time.Second
 	for name, ahead := range clocks {
