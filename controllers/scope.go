@@ -235,7 +235,7 @@ func (s *scope) sumUp() {
 func (s *scope) stumble(err error) {
 	for i := range s.status.Conditions {
 		c := &s.status.Conditions[i]
-		if c.Reason == v1alpha1.ReasonReconciling || s.lasting && s.undecided[c.Type] {
+		if isOurs(c.Type) && (c.Reason == v1alpha1.ReasonReconciling || s.lasting && s.undecided[c.Type]) {
 			s.unknown(c.Type, v1alpha1.ReasonReconciling, "trying again after: "+err.Error())
 		}
 	}
