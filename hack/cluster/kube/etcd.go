@@ -13,7 +13,7 @@ func etcd() int {
 	return 0
 }
 
-// etcdUtl has of etcd's own etcdutl what snapshot.sh needs: that program's root
+// etcdUtl has of etcd's own etcdutl what etcd-snapshot.sh needs: that program's root
 // command cannot be imported.
 func etcdUtl() int {
 	root := &cobra.Command{Use: "etcdutl", Short: "The part of etcdutl that works on snapshots"}
