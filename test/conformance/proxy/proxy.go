@@ -3,6 +3,8 @@
 package proxy
 
 import (
+	"bytes"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httputil"
@@ -14,7 +16,7 @@ import (
 // sent them, so that what the server thinks of them can be tested through it.
 // Answers are passed on as they come, event streams included.
 func New(target *url.URL, header http.Header, logger *slog.Logger) http.Handler {
-	return &httputil.ReverseProxy{
+	return wholeBody(&httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host
@@ -26,5 +28,23 @@ func New(target *url.URL, header http.Header, logger *slog.Logger) http.Handler 
 		},
 		FlushInterval: -1,
 		ErrorLog:      slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
-	}
+	})
+}
+
+// wholeBody reads a request before it is passed on. The first byte of an answer has
+// net/http close the body of the request, and a transport that is about to find out
+// that the body has no more then parts with its connection, and with what is left of
+// the answer.
+func wholeBody(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if req.Body != http.NoBody {
+			body, err := io.ReadAll(req.Body)
+			if err != nil {
+				http.Error(w, "the request cannot be read", http.StatusBadRequest)
+				return
+			}
+			req.Body = io.NopCloser(bytes.NewReader(body))
+		}
+		next.ServeHTTP(w, req)
+	})
 }

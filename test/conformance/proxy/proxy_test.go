@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/securedmcp/operator/test/conformance/proxy"
 )
@@ -104,4 +107,44 @@ func TestEventsArePassedOnAsTheyCome(t *testing.T) {
 		t.Errorf("first event %q, %v; want it while the answer is not over", first, err)
 	}
 	close(more)
+}
+
+// An answer that begins before the proxy has looked for the end of the request's body
+// is none of its end.
+func TestAnswersArriveWhole(t *testing.T) {
+	const clients, each, pause, answer = 16, 20, 20 * time.Millisecond, "begin end"
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		for _, part := range []string{"begin", " ", "end"} {
+			_, _ = io.WriteString(w, part)
+			_ = http.NewResponseController(w).Flush()
+			time.Sleep(pause)
+		}
+	}))
+	defer server.Close()
+	target, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(proxy.New(target, nil, slog.New(slog.DiscardHandler)))
+	defer front.Close()
+	var group sync.WaitGroup
+	for range clients {
+		group.Go(func() {
+			for range each {
+				resp, err := http.Post(front.URL, "text/plain", strings.NewReader("question"))
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				got, err := io.ReadAll(resp.Body)
+				resp.Body.Close()
+				if err != nil || string(got) != answer {
+					t.Errorf("answer %q, %v, want %q", got, err, answer)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
 }
