@@ -88,18 +88,23 @@ func (r *Reconciler) withoutURL(ctx context.Context, s *scope, encoded []byte, r
 	if err != nil {
 		return nil, err
 	}
-	return r.withoutTemplate(ctx, s, children, resource)
+	return r.configuration(ctx, s, children)
 }
 
 // withoutTemplate returns what pods of an older template can be given when the
-// policy objects to an image or an annotation of the newest: the configuration,
-// since a revocation does not wait for an administrator. Under another URL than the
-// one that is routed nobody would reach it, and one that names files that the pods do
-// not have would keep each that starts from becoming ready.
+// policy objects to an image or an annotation of the newest, if they serve its URL:
+// under another than is routed nobody would reach it.
 func (r *Reconciler) withoutTemplate(ctx context.Context, s *scope, children []child, resource string) ([]child, error) {
 	if same, err := r.serves(ctx, s.server, resource); !same || err != nil {
 		return nil, err
 	}
+	return r.configuration(ctx, s, children)
+}
+
+// configuration returns of children what pods that run can be given: the ConfigMap that
+// they have, since a revocation does not wait for an administrator. One that names
+// files that they do not have would keep each that starts from becoming ready.
+func (r *Reconciler) configuration(ctx context.Context, s *scope, children []child) ([]child, error) {
 	if same, err := r.sameFiles(ctx, s.server); !same || err != nil {
 		return nil, err
 	}
