@@ -246,12 +246,7 @@ func TestARevocationDoesNotWaitForAnImageThatIsAllowed(t *testing.T) {
 	w := newWorld(t)
 	s := w.server("a")
 	s.Spec.Workload.Image = "evil.example/image:1"
-	w.create(s)
-	w.settle(s)
-	w.makeAvailable(s)
-	w.makeExposed(s)
-	w.runningPod(s, "1")
-	w.settle(s)
+	w.serve(s, "1")
 	before := s.Status.Revision
 	w.stop()
 	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))

@@ -51,16 +51,23 @@ func (w *world) makeExposed(s *v1alpha1.SecuredMCPServer) {
 func (w *world) ready(name string) *v1alpha1.SecuredMCPServer {
 	w.t.Helper()
 	s := w.server(name)
+	w.serve(s, "1", "2")
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	w.writes.take()
+	return s
+}
+
+// serve creates s, and all that it needs to be ready with these pods.
+func (w *world) serve(s *v1alpha1.SecuredMCPServer, pods ...string) {
+	w.t.Helper()
 	w.create(s)
 	w.settle(s)
 	w.makeAvailable(s)
 	w.makeExposed(s)
-	w.runningPod(s, "1")
-	w.runningPod(s, "2")
+	for _, suffix := range pods {
+		w.runningPod(s, suffix)
+	}
 	w.settle(s)
-	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
-	w.writes.take()
-	return s
 }
 
 // podTemplate returns a pod of s on a node.

@@ -104,12 +104,7 @@ func TestUnchangedServerCausesNoWrites(t *testing.T) {
 	s.Spec.Workload.Resources.Requests = quantities("cpu", "0.05", "memory", "0.1Gi")
 	s.Spec.Workload.Resources.Limits = quantities("cpu", "1000m", "memory", "1024Mi")
 	s.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/a": "1", "example.com/empty": ""}
-	w.create(s)
-	w.settle(s)
-	w.makeAvailable(s)
-	w.makeExposed(s)
-	w.runningPod(s, "1")
-	w.settle(s)
+	w.serve(s, "1")
 	w.writes.take()
 
 	t.Run("in further passes", func(t *testing.T) {

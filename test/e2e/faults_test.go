@@ -86,9 +86,7 @@ func TestTheAPIServerIsKilledAndComesBack(t *testing.T) {
 	s := newServer(t).start()
 	token := s.token(readScope, writeScope)
 	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
-	if err := env.cluster.Project.Script(t.Context(), t.Output(), "hack/cluster/restart-apiserver.sh"); err != nil {
-		t.Fatal(err)
-	}
+	s.script("hack/cluster/restart-apiserver.sh")
 	s.wait("an edit to be taken", func(context.Context) (bool, string, error) {
 		err := s.tryApply(moveScope)
 		return err == nil, fmt.Sprint(err), nil
@@ -117,9 +115,7 @@ func TestTheAPIServerStandsStillAndGoesOn(t *testing.T) {
 	token := s.token(readScope, writeScope)
 	known, unknown := s.ask(s.token(readScope), 2), s.ask("", 1)
 	before := leader(t)
-	if err := env.cluster.Project.Script(t.Context(), t.Output(), freezeAPIServer, standstill); err != nil {
-		t.Fatal(err)
-	}
+	s.script(freezeAPIServer, standstill)
 	s.apply(moveScope)
 	s.waitStatus(token, voidTool, http.StatusForbidden)
 	s.checkEnforced()

@@ -78,13 +78,6 @@ func (s *server) checkTruthSoon() {
 	}
 }
 
-func (s *server) script(path string, args ...string) {
-	s.t.Helper()
-	if err := env.cluster.Project.Script(s.t.Context(), s.t.Output(), path, args...); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
 // removeNamespace waits until the server is gone, with all that it is in.
 func (s *server) removeNamespace() {
 	s.t.Helper()

@@ -330,6 +330,14 @@ func (s *server) waitStatus(token, tool string, status int) {
 	}
 }
 
+// script runs one of the project, as a person would.
+func (s *server) script(path string, args ...string) {
+	s.t.Helper()
+	if err := env.cluster.Project.Script(s.t.Context(), s.t.Output(), path, args...); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // anonymous probes without a token and without a test.
 func anonymous(endpoint string) *client.Probe {
 	return &client.Probe{Endpoint: endpoint, Transport: newTransport()}

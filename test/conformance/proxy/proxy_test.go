@@ -14,20 +14,27 @@ import (
 	"github.com/securedmcp/operator/test/conformance/proxy"
 )
 
+// inFrontOf returns the URL of a proxy to a server, both of which end with the test.
+func inFrontOf(t *testing.T, server http.HandlerFunc, header http.Header) string {
+	t.Helper()
+	behind := httptest.NewServer(server)
+	t.Cleanup(behind.Close)
+	target, err := url.Parse(behind.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	front := httptest.NewServer(proxy.New(target, header, slog.New(slog.DiscardHandler)))
+	t.Cleanup(front.Close)
+	return front.URL
+}
+
 // through sends a request by way of a proxy that adds a token, and returns what
 // arrived.
 func through(t *testing.T, change func(*http.Request)) *http.Request {
 	t.Helper()
 	var got *http.Request
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r }))
-	defer server.Close()
-	target, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	front := httptest.NewServer(proxy.New(target, http.Header{"Authorization": {"Bearer added"}}, slog.New(slog.DiscardHandler)))
-	defer front.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.URL+"/mcp?a=b", nil)
+	front := inFrontOf(t, func(_ http.ResponseWriter, r *http.Request) { got = r }, http.Header{"Authorization": {"Bearer added"}})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front+"/mcp?a=b", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +84,7 @@ func TestAHeaderOfTheClientIsKept(t *testing.T) {
 
 func TestEventsArePassedOnAsTheyCome(t *testing.T) {
 	more := make(chan struct{})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	front := inFrontOf(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
 		_, _ = io.WriteString(w, "data: 1\n\n")
 		_ = http.NewResponseController(w).Flush()
@@ -85,15 +92,8 @@ func TestEventsArePassedOnAsTheyCome(t *testing.T) {
 		case <-more:
 		case <-r.Context().Done():
 		}
-	}))
-	defer server.Close()
-	target, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	front := httptest.NewServer(proxy.New(target, nil, slog.New(slog.DiscardHandler)))
-	defer front.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front.URL, nil)
+	}, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, front, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,26 +113,19 @@ func TestEventsArePassedOnAsTheyCome(t *testing.T) {
 // is none of its end.
 func TestAnswersArriveWhole(t *testing.T) {
 	const clients, each, pause, answer = 16, 20, 20 * time.Millisecond, "begin end"
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	front := inFrontOf(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		for _, part := range []string{"begin", " ", "end"} {
 			_, _ = io.WriteString(w, part)
 			_ = http.NewResponseController(w).Flush()
 			time.Sleep(pause)
 		}
-	}))
-	defer server.Close()
-	target, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	front := httptest.NewServer(proxy.New(target, nil, slog.New(slog.DiscardHandler)))
-	defer front.Close()
+	}, nil)
 	var group sync.WaitGroup
 	for range clients {
 		group.Go(func() {
 			for range each {
-				resp, err := http.Post(front.URL, "text/plain", strings.NewReader("question"))
+				resp, err := http.Post(front, "text/plain", strings.NewReader("question"))
 				if err != nil {
 					t.Error(err)
 					return
