@@ -94,17 +94,25 @@ func (o *Opaque) Close() { o.askers.close() }
 func (o *Opaque) Verify(ctx context.Context, token string) (*Principal, error) {
 	now := time.Now()
 	d := digest(sha256.Sum256([]byte(token)))
-	if p := o.known.get(d, 0, now); p != nil {
+	if p, err := o.remembered(d, now); p != nil || err != nil {
 		o.cfg.Observer.TokenCached()
-		return p, nil
-	}
-	if o.unknown.get(d, 0, now) != nil {
-		o.cfg.Observer.TokenCached()
-		return nil, refuse(Inactive, "the issuer said a moment ago that the token is not active")
+		return p, err
 	}
 	p, err := o.join(ctx, d, token)
 	o.cfg.Observer.TokenVerified(time.Since(now), err)
 	return p, err
+}
+
+// remembered returns what the issuer has said of the token, nothing if that is not
+// known or known no more.
+func (o *Opaque) remembered(d digest, now time.Time) (*Principal, error) {
+	if p := o.known.get(d, 0, now); p != nil {
+		return p, nil
+	}
+	if o.unknown.get(d, 0, now) != nil {
+		return nil, refuse(Inactive, "the issuer said a moment ago that the token is not active")
+	}
+	return nil, nil
 }
 
 // join shares the question about one token among all who bring it, and waits for
@@ -138,6 +146,10 @@ func (o *Opaque) start(ctx context.Context, d digest, token string) <-chan singl
 				err = refuse(Unavailable, "the answer of the issuer could not be judged")
 			}
 		}()
+		// The question before this one may have been answered since its caller looked.
+		if p, err := o.remembered(d, time.Now()); p != nil || err != nil {
+			return p, err
+		}
 		return o.ask(ctx, source, d, token)
 	})
 }
