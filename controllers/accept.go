@@ -18,48 +18,56 @@ import (
 // still in the way: the cache does not hold it, so no watch reports its end.
 const strangersPeriod = time.Minute
 
-// acceptSpec decides whether the spec can be served. If not, the rest of the
-// pass observes what was accepted last and changes nothing.
+// acceptSpec decides whether the spec can be served. If not, what was accepted last
+// serves on, and the rest of the pass keeps it as it should be.
 func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
-	rendered, err := r.platform.Cluster.RuntimeConfig(s.server)
-	if err != nil {
-		s.invalid = err
-		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalidSpec, err.Error())
-		return nil
-	}
-	encoded, err := config.Encode(rendered)
-	if err != nil {
+	config, invalid, err := r.render(s.server)
+	switch {
+	case err != nil:
 		return err
+	case invalid != nil:
+		s.invalid = invalid
+		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalidSpec, invalid.Error())
+		return r.serveLast(ctx, s, nil)
 	}
-	objection, err := r.objectToURL(ctx, s.server)
+	objection, err := r.objectTo(ctx, s.server)
 	if err != nil {
 		return err
 	}
 	if objection != nil {
-		if s.children, err = r.withoutURL(ctx, s, encoded, rendered.Resource); err != nil {
-			return err
-		}
 		s.no(v1alpha1.ConditionAccepted, objection.reason, objection.message)
-		return nil
+		return r.serveLast(ctx, s, s.server)
 	}
-	children, err := r.findChildren(ctx, s, encoded)
+	children, err := r.findChildren(ctx, s, s.server, config)
 	if err != nil {
 		return err
 	}
 	if strangers := s.findStrangers(children); len(strangers) > 0 {
 		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonNameConflict, strings.Join(strangers, "; ")+leftAlone)
-		return nil
+		return nil // in the way of what was accepted last, too
 	}
-	if objection := r.policy.object(s.server); objection != nil {
-		if s.children, err = r.withoutTemplate(ctx, s, children, rendered.Resource); err != nil {
-			return err
-		}
-		s.no(v1alpha1.ConditionAccepted, objection.reason, objection.message)
-		return nil
-	}
-	s.config, s.children = encoded, children
+	r.kept.Delete(client.ObjectKeyFromObject(s.server))
+	s.accepted, s.serving, s.children = true, s.server, children
 	s.yes(v1alpha1.ConditionAccepted, v1alpha1.ReasonAccepted, "the spec is valid")
 	return nil
+}
+
+// render returns the encoded RuntimeConfig of server, or why its spec has none.
+func (r *Reconciler) render(server *v1alpha1.SecuredMCPServer) (encoded []byte, invalid, err error) {
+	rendered, err := r.platform.Cluster.RuntimeConfig(server)
+	if err != nil {
+		return nil, err, nil
+	}
+	encoded, err = config.Encode(rendered)
+	return encoded, nil, err
+}
+
+// objectTo says why server may not be served as its spec asks.
+func (r *Reconciler) objectTo(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*objection, error) {
+	if objection, err := r.objectToURL(ctx, server); objection != nil || err != nil {
+		return objection, err
+	}
+	return r.policy.object(server), nil
 }
 
 // objectToURL says why the server may not be reached by the resource of its spec.
@@ -75,50 +83,6 @@ func (r *Reconciler) objectToURL(ctx context.Context, server *v1alpha1.SecuredMC
 		return &objection{v1alpha1.ReasonResourceConflict, conflict(server, older)}, nil
 	}
 	return nil, nil
-}
-
-// withoutURL returns what pods can be given of a spec whose URL the server may not have,
-// if it is the one that they serve: no route leads to them, and whoever reaches their
-// Service meets their policy.
-func (r *Reconciler) withoutURL(ctx context.Context, s *scope, encoded []byte, resource string) ([]child, error) {
-	if same, err := r.serves(ctx, s.server, resource); !same || err != nil {
-		return nil, err
-	}
-	children, err := r.findChildren(ctx, s, encoded)
-	if err != nil {
-		return nil, err
-	}
-	return r.configuration(ctx, s, children)
-}
-
-// withoutTemplate returns what pods of an older template can be given when the
-// policy objects to an image or an annotation of the newest, if they serve its URL:
-// under another than is routed nobody would reach it.
-func (r *Reconciler) withoutTemplate(ctx context.Context, s *scope, children []child, resource string) ([]child, error) {
-	if same, err := r.serves(ctx, s.server, resource); !same || err != nil {
-		return nil, err
-	}
-	return r.configuration(ctx, s, children)
-}
-
-// configuration returns of children what pods that run can be given: the ConfigMap that
-// they have, since a revocation does not wait for an administrator. One that names
-// files that they do not have would keep each that starts from becoming ready.
-func (r *Reconciler) configuration(ctx context.Context, s *scope, children []child) ([]child, error) {
-	if same, err := r.sameFiles(ctx, s.server); !same || err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(children, func(c child) bool { return c.kind != kindConfigMap || !c.exists() || !ours(c.live, s.server) }), nil
-}
-
-// serves tells whether pods are given resource. The status may say what they were given
-// before: it waits while they are told.
-func (r *Reconciler) serves(ctx context.Context, server *v1alpha1.SecuredMCPServer, resource string) (bool, error) {
-	given, _, err := r.given(ctx, server)
-	if err != nil {
-		return false, fmt.Errorf("reading the served configuration: %w", err)
-	}
-	return given != nil && given.Resource == resource, nil
 }
 
 // conflict says how the claims of server and of an older one collide.

@@ -15,7 +15,7 @@ import (
 // because the cluster has no metrics. The server is available, and will not be
 // under a load that somebody counts on the autoscaler for.
 func (r *Reconciler) observeAutoscaler(ctx context.Context, s *scope) error {
-	if s.server.Spec.Workload.Autoscaling == nil {
+	if s.judged().Spec.Workload.Autoscaling == nil {
 		return nil
 	}
 	var a autoscalingv2.HorizontalPodAutoscaler

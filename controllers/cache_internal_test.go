@@ -123,7 +123,7 @@ func reconcilerOfEverything(t *testing.T) (*Reconciler, *v1alpha1.SecuredMCPServ
 
 func childrenAsTheyAre(t *testing.T, r *Reconciler, server *v1alpha1.SecuredMCPServer) []child {
 	t.Helper()
-	children, err := r.findChildren(t.Context(), newScope(server), []byte("{}"))
+	children, err := r.findChildren(t.Context(), newScope(server), server, []byte("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,11 +74,10 @@ func (s *scope) keepSecret(children []child, want *networkingv1ac.IngressApplyCo
 	s.keptSecret = desired.KeepSecret(want, ingress.live.(*networkingv1.Ingress))
 }
 
-// wantsCertificate tells whether cert-manager makes the certificate of what is routed,
-// which for a spec that is not accepted is what was accepted last.
+// wantsCertificate tells whether cert-manager makes the certificate of what is routed.
 func (s *scope) wantsCertificate(routes []child) bool {
-	if s.config != nil {
-		in := s.server.Spec.Exposure.Ingress
+	if s.serving != nil {
+		in := s.serving.Spec.Exposure.Ingress
 		return in != nil && in.TLS.IssuerRef != nil
 	}
 	return slices.ContainsFunc(routes, func(c child) bool {

@@ -99,12 +99,12 @@ func isOver(p *corev1.Pod) bool {
 	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
-// followPods leads the routes that no spec speaks for to the pods that serve: those of
-// what was accepted last, and those that go when another has taken their place. A
+// followPods leads the routes that no spec speaks for to the pods that serve: those that
+// the pass leaves as they are, and those that go when another has taken their place. A
 // changeover goes on without the spec that began it, and whatever becomes of the
 // other route. Where this fails it is tried again, and nothing else waits for it.
 func (r *Reconciler) followPods(ctx context.Context, s *scope) error {
-	if s.config != nil && len(s.outgoing) == 0 || s.objection != nil || s.evictedBy != nil {
+	if s.accepted && len(s.outgoing) == 0 || s.objection != nil || s.evictedBy != nil {
 		return nil
 	}
 	if err := r.leadToPods(ctx, s); err != nil {
@@ -156,7 +156,7 @@ func (r *Reconciler) appliedTLS(ctx context.Context, s *scope) (bool, error) {
 // applies tells whether the pass applies a child of this kind.
 func (s *scope) applies(kind string) bool {
 	for i := range s.children {
-		if c := &s.children[i]; c.kind == kind && c.wanted && s.config != nil {
+		if c := &s.children[i]; c.kind == kind && c.wanted {
 			return true
 		}
 	}

@@ -123,6 +123,23 @@ func (w *world) refusedChangeover(expose func(*v1alpha1.SecuredMCPServer)) (s *v
 	return s, fresh
 }
 
+// forbiddenChangeover is one whose image is not allowed any more, so that nobody applies
+// its route, and a pod with TLS that starts.
+func (w *world) forbiddenChangeover(expose func(*v1alpha1.SecuredMCPServer)) (s *v1alpha1.SecuredMCPServer, fresh *corev1.Pod) {
+	w.t.Helper()
+	s = w.inChangeover(func(s *v1alpha1.SecuredMCPServer) {
+		expose(s)
+		s.Spec.Workload.Image = "evil.example/image:1"
+	})
+	fresh = w.pod(s, "2", corev1.PodStatus{})
+	w.restart(work{policy: func(*world) controllers.Policy { return allowing("*.example.com") }})
+	w.runs(s)
+	if got := conditions(s)["Accepted"]; got != "False ImageNotAllowed" {
+		w.t.Fatalf("Accepted is %s", got)
+	}
+	return s, fresh
+}
+
 // refuse makes the spec of s one that is not accepted.
 func (w *world) refuse(s *v1alpha1.SecuredMCPServer) {
 	w.t.Helper()
@@ -138,8 +155,8 @@ func behindPublic(s *v1alpha1.SecuredMCPServer) { behind(s, "public") }
 
 // It leads where they want, and there is nothing to write.
 func TestARouteThatSomebodyHasTakenOverIsLeftAlone(t *testing.T) {
-	w := newWorld(t)
-	s, fresh := w.refusedChangeover(behindIngress)
+	w := newNarrowWorld(t)
+	s, fresh := w.forbiddenChangeover(behindIngress)
 	in := named(s, &networkingv1.Ingress{})
 	w.update(in, func() { in.Spec.Rules[0].HTTP.Paths = in.Spec.Rules[0].HTTP.Paths[:1] })
 	w.isReady(fresh, corev1.ConditionTrue)
@@ -157,8 +174,8 @@ func TestARouteThatSomebodyHasTakenOverIsLeftAlone(t *testing.T) {
 
 func TestAnHTTPRouteThatSomebodyHasTakenOverIsLeftAlone(t *testing.T) {
 	kubetest.InstallCRDs(t, kubetest.Config(t), "gateway-api")
-	w := newWorld(t)
-	s, fresh := w.refusedChangeover(behindPublic)
+	w := newNarrowWorld(t)
+	s, fresh := w.forbiddenChangeover(behindPublic)
 	route := httpRoute(s)
 	w.update(route, func() {
 		rule := route.Object["spec"].(map[string]any)["rules"].([]any)[0].(map[string]any)

@@ -106,10 +106,9 @@ func newChild[A applyConfiguration[A]](kind string, live client.Object, want A) 
 	}
 }
 
-// findChildren returns the children of the server in the order in which they are
-// applied, each with the live object if there is one.
-func (r *Reconciler) findChildren(ctx context.Context, s *scope, config []byte) ([]child, error) {
-	server := s.server
+// findChildren returns the children of server, which is that of s with the spec to go
+// by, in the order in which they are applied, each with the live object if there is one.
+func (r *Reconciler) findChildren(ctx context.Context, s *scope, server *v1alpha1.SecuredMCPServer, config []byte) ([]child, error) {
 	deployment, wanted := &appsv1.Deployment{}, desired.Deployment(server, r.platform)
 	service, policy, ingress := desired.Service(server), desired.NetworkPolicy(server, r.platform), desired.Ingress(server)
 	routes, err := r.routes(ctx, server)

@@ -26,7 +26,7 @@ func (r *Reconciler) observeExposure(ctx context.Context, s *scope) error {
 	if err != nil {
 		return err
 	}
-	if !exposed(s.server) && s.config != nil {
+	if s.serving != nil && !exposed(s.serving) {
 		s.judgeEnding(routes)
 		return nil
 	}
@@ -73,28 +73,28 @@ func (s *scope) unroutable() bool {
 	return true
 }
 
-// judgeExposure sets Exposed from what is routed, which for a spec that is not
-// accepted is what was accepted last.
+// judgeExposure sets Exposed from what is routed. While nothing is known of what was
+// accepted last, that is whatever leads clients here.
 func (s *scope) judgeExposure(routes []child) {
-	last := s.config == nil
+	asked, whatever := s.judged().Spec.Exposure, s.serving == nil
 	for i := range routes {
 		switch route := routes[i].live.(type) {
 		case *networkingv1.Ingress:
-			if last || s.server.Spec.Exposure.Ingress != nil {
+			if whatever || asked.Ingress != nil {
 				s.judgeIngress(route)
 				return
 			}
 		case *unstructured.Unstructured:
-			if last || s.server.Spec.Exposure.Gateway != nil {
+			if whatever || asked.Gateway != nil {
 				s.judgeHTTPRoute(route)
 				return
 			}
 		}
 	}
-	switch exposure := s.server.Spec.Exposure; {
-	case exposure.Ingress != nil:
+	switch {
+	case asked.Ingress != nil:
 		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressPending, "there is no Ingress: this spec has not been accepted")
-	case exposure.Gateway != nil:
+	case asked.Gateway != nil:
 		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonRoutePending, "there is no HTTPRoute: this spec has not been accepted")
 	default:
 		s.clusterLocal()
@@ -111,7 +111,7 @@ func (s *scope) judgeIngress(ingress *networkingv1.Ingress) {
 
 // routed says that a route leads clients to what is served.
 func (s *scope) routed(how string) {
-	if s.config == nil {
+	if !s.accepted {
 		how += "; it routes what was accepted last: " + cmp.Or(s.status.URL, "unknown")
 	}
 	s.yes(v1alpha1.ConditionExposed, v1alpha1.ReasonExposed, how)

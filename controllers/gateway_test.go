@@ -70,7 +70,7 @@ func TestServerBehindGateways(t *testing.T) {
 	const kept = "; until that is so, clients come by the Ingress that was asked for before"
 	w.update(s, func() { behind(s, "public", "private") })
 	w.settle(s)
-	w.wantWrites("PATCH httproutes/a", "PATCH securedmcpservers/a/status")
+	w.wantWrites("PATCH httproutes/a", "PATCH securedmcpservers/a/status", "PATCH serviceaccounts/a")
 	w.wantConditions(s, "True Accepted", "True Available", "False RoutePending", "True Enforced", "False RoutePending")
 	if w.gone(ingress) || w.gone(route) {
 		t.Fatal("want an HTTPRoute beside the Ingress")

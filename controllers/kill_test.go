@@ -137,6 +137,37 @@ var works = map[string]work{
 			}
 		},
 	},
+	"that heals what was accepted last and brings a revocation to it": {
+		change: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			w.update(s, func() {
+				s.Spec.Workload.Image, s.Spec.Revocation.Subjects = "evil.example/image:1", []string{"mallory"}
+			})
+			for _, kind := range []string{"Service", "Deployment", "Ingress"} {
+				w.delete(children(s)[kind])
+			}
+		},
+		policy: func(*world) controllers.Policy { return allowing("*.example.com") },
+		want: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			if got := conditions(s)["Accepted"]; got != "False ImageNotAllowed" {
+				w.t.Errorf("Accepted is %s", got)
+			}
+			for kind, o := range children(s) {
+				if !w.exists(o) {
+					w.t.Errorf("there is no %s", kind)
+				}
+			}
+			cm, d := named(s, &corev1.ConfigMap{}), named(s, &appsv1.Deployment{})
+			w.read(cm)
+			w.read(d)
+			if got := d.Spec.Template.Spec.Containers[0].Image; got != runtimeImage {
+				w.t.Errorf("image %s, want that of before", got)
+			}
+			if !strings.Contains(cm.Data["config.json"], "mallory") {
+				w.t.Error("the revocation is not there")
+			}
+			w.wantEnforcing(s)
+		},
+	},
 	"that withdraws a host that is no longer allowed": {
 		policy: func(w *world) controllers.Policy {
 			return controllers.Policy{AllowedHosts: map[string][]string{w.namespace: {"elsewhere.example.com"}}}
@@ -271,14 +302,9 @@ func enforcedBy(p *corev1.Pod) string {
 	return cmp.Or(revision, p.Annotations[mountedAnnotation])
 }
 
-// wantWhole states that what runs is what the spec asks for.
-func (w *world) wantWhole(s *v1alpha1.SecuredMCPServer) {
+// wantEnforcing states that all pods enforce what is served.
+func (w *world) wantEnforcing(s *v1alpha1.SecuredMCPServer) {
 	w.t.Helper()
-	cm := named(s, &corev1.ConfigMap{})
-	w.read(cm)
-	if s.Status.Revision == "" || s.Status.ObservedGeneration != s.Generation {
-		w.t.Errorf("status is about generation %d with revision %q, want %d", s.Status.ObservedGeneration, s.Status.Revision, s.Generation)
-	}
 	var pods corev1.PodList
 	if err := w.person.List(w.t.Context(), &pods, client.InNamespace(w.namespace), client.MatchingLabels{"app.kubernetes.io/instance": s.Name}); err != nil {
 		w.t.Fatal(err)
@@ -288,6 +314,17 @@ func (w *world) wantWhole(s *v1alpha1.SecuredMCPServer) {
 			w.t.Errorf("pod %s enforces revision %s, want %s", p.Name, got, s.Status.Revision)
 		}
 	}
+}
+
+// wantWhole states that what runs is what the spec asks for.
+func (w *world) wantWhole(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	cm := named(s, &corev1.ConfigMap{})
+	w.read(cm)
+	if s.Status.Revision == "" || s.Status.ObservedGeneration != s.Generation {
+		w.t.Errorf("status is about generation %d with revision %q, want %d", s.Status.ObservedGeneration, s.Status.Revision, s.Generation)
+	}
+	w.wantEnforcing(s)
 	if got, want := w.exists(named(s, &networkingv1.Ingress{})), s.Spec.Exposure.Ingress != nil; got != want {
 		w.t.Errorf("there is an Ingress: %v, want %v", got, want)
 	}

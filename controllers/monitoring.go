@@ -46,8 +46,8 @@ func (r *Reconciler) observeMonitoring(ctx context.Context, s *scope) error {
 			continue
 		}
 		missing := s.missing[k.kind]
-		if s.config == nil {
-			missing = r.apis.missing(k) // nothing was applied, so nobody has looked
+		if !s.accepted {
+			missing = r.apis.missing(k) // it is not applied, so nobody has looked
 		}
 		if missing != "" {
 			s.no(v1alpha1.ConditionMonitored, v1alpha1.ReasonAPIMissing, "spec.monitoring: "+missing)
@@ -61,10 +61,10 @@ func (r *Reconciler) observeMonitoring(ctx context.Context, s *scope) error {
 	return r.judgeMonitoring(ctx, s)
 }
 
-// judgeMonitoring sets Monitored where nothing is in the way. Of a spec that is not
-// accepted nothing is applied, and what was accepted last stays.
+// judgeMonitoring sets Monitored where nothing is in the way. What is asked for in a spec
+// that is not accepted is not there, unless it was accepted last.
 func (r *Reconciler) judgeMonitoring(ctx context.Context, s *scope) error {
-	if s.config != nil {
+	if s.accepted {
 		s.yes(v1alpha1.ConditionMonitored, v1alpha1.ReasonMonitored, monitoredBy(s.server))
 		return nil
 	}

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"fmt"
 	"net/url"
 	"slices"
@@ -38,13 +39,12 @@ const AnyNamespace = "*"
 type objection struct{ reason, message string }
 
 func (p *Policy) object(s *v1alpha1.SecuredMCPServer) *objection {
-	if o := p.objectToHost(s); o != nil {
-		return o
-	}
-	if o := p.objectToImage(s); o != nil {
-		return o
-	}
-	return p.objectToNames(s)
+	return cmp.Or(p.objectToHost(s), p.objectToTemplates(s))
+}
+
+// objectToTemplates judges what the pods and the Ingress are to be like.
+func (p *Policy) objectToTemplates(s *v1alpha1.SecuredMCPServer) *objection {
+	return cmp.Or(p.objectToImage(s), p.objectToNames(s))
 }
 
 // objectToHost also decides what a server may claim: whoever names a host that

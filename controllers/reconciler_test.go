@@ -334,7 +334,7 @@ func TestIngressGoesWhenNoLongerAskedFor(t *testing.T) {
 	s := w.ready("a")
 	w.update(s, func() { s.Spec.Exposure.Ingress = nil })
 	w.settle(s)
-	w.wantWrites("DELETE ingresses/a", "PATCH securedmcpservers/a/status")
+	w.wantWrites("DELETE ingresses/a", "PATCH securedmcpservers/a/status", "PATCH serviceaccounts/a")
 	if w.exists(named(s, &networkingv1.Ingress{})) {
 		t.Error("the Ingress is still there")
 	}

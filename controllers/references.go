@@ -23,21 +23,18 @@ const mountPeriod = 10 * time.Second
 // askedPods is how many pods' events are read: what one misses, all miss.
 const askedPods = 3
 
-// missingReference looks for what the spec refers to and pods wait for. It asks
+// missingReference looks for what pods mount and wait for, by the spec that they serve. It asks
 // for ConfigMaps itself; the operator has no right to read Secrets, and what
 // the kubelets say of them is in events.
 func (r *Reconciler) missingReference(ctx context.Context, s *scope, starting []corev1.Pod) (*cause, error) {
-	references := render.References(&s.server.Spec)
+	if s.serving == nil {
+		return nil, nil
+	}
+	references := render.References(&s.serving.Spec)
 	if len(references) == 0 {
 		return nil, nil
 	}
 	s.soonest(mountPeriod) // nothing wakes anybody when what is missing comes
-	if s.config == nil {
-		// Pods mount what was accepted last, whatever the newest spec names.
-		if same, err := r.sameFiles(ctx, s.server); !same || err != nil {
-			return nil, err
-		}
-	}
 	secrets := false
 	for _, ref := range references {
 		if ref.Kind == render.KindSecret {
@@ -51,7 +48,7 @@ func (r *Reconciler) missingReference(ctx context.Context, s *scope, starting []
 	if !secrets {
 		return nil, nil
 	}
-	return r.unmountedSecret(ctx, s.server, starting)
+	return r.unmountedSecret(ctx, s.serving, starting)
 }
 
 func (r *Reconciler) missingConfigMap(ctx context.Context, namespace string, ref render.Reference) (*cause, error) {

@@ -21,18 +21,18 @@ import (
 // certificate of such a route. It leads to the same server, for the same URL: what
 // it has beyond that may be another server's by now.
 func (r *Reconciler) outgoing(s *scope, c *child) bool {
-	if c.wanted || !c.exists() || !ours(c.live, s.server) || !exposed(s.server) {
+	if c.wanted || !c.exists() || !ours(c.live, s.server) || !exposed(s.serving) {
 		return false
 	}
 	switch live := c.live.(type) {
 	case *networkingv1.Ingress:
 		objection, err := r.objectToIngress(live)
-		return err == nil && objection == nil && leadsTo(ingressRoutes(live), s.server)
+		return err == nil && objection == nil && leadsTo(ingressRoutes(live), s.serving)
 	case *unstructured.Unstructured:
 		if c.kind == kindCertificate {
 			return slices.ContainsFunc(s.outgoing, func(other *child) bool { return other.kind == kindIngress })
 		}
-		return c.kind == httpRoute.kind && leadsTo(httpRoutes(live), s.server)
+		return c.kind == httpRoute.kind && leadsTo(httpRoutes(live), s.serving)
 	}
 	return false
 }

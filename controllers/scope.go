@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -39,13 +40,15 @@ type scope struct {
 	server *v1alpha1.SecuredMCPServer
 	// status becomes the server's status at the end of the pass.
 	status v1alpha1.SecuredMCPServerStatus
-	// config is the encoded RuntimeConfig of an accepted spec. It is nil when
-	// the spec is not accepted: then nothing is applied, and what was accepted
-	// last keeps serving.
-	config []byte
-	// children are the objects of an accepted spec.
+	// accepted tells whether the spec of server is.
+	accepted bool
+	// serving is server with the spec that pods serve: that of server if it is
+	// accepted, else what was accepted last, nil if there is no such thing. Then
+	// nothing is applied.
+	serving *v1alpha1.SecuredMCPServer
+	// children are the objects of serving that the pass applies.
 	children []child
-	// change is how far the pods are in speaking as an accepted spec says.
+	// change is how far the pods are in speaking as serving says.
 	change changeover
 	// outgoing are those of them that go when another has taken their place.
 	outgoing []*child
@@ -73,7 +76,7 @@ type scope struct {
 	// missing says by kind of a wanted child why the cluster cannot have it.
 	missing map[string]string
 	// evictedBy is the older server to which evictedFrom belongs, the resource that
-	// this one served last. It is nil if there is none, or the spec is accepted.
+	// this one serves. It is nil if there is none, or the spec is accepted.
 	evictedBy   *v1alpha1.SecuredMCPServer
 	evictedFrom string
 	// objection is why the Ingress of what is served was withdrawn by policy.
@@ -111,6 +114,10 @@ func newScope(server *v1alpha1.SecuredMCPServer) *scope {
 	s.expectMonitoring()
 	return s
 }
+
+// judged is the server whose spec the children are judged by: what is asked for, while
+// nothing serves.
+func (s *scope) judged() *v1alpha1.SecuredMCPServer { return cmp.Or(s.serving, s.server) }
 
 func (s *scope) yes(condition, reason, message string) {
 	s.set(condition, metav1.ConditionTrue, reason, message)

@@ -15,12 +15,12 @@ import (
 	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
-// sameFiles tells whether the pods that server has are given the files that its spec
-// needs, and know where: otherwise they could not load its configuration.
+// sameFiles tells whether the pods that server has, if any, are given the files that its
+// spec needs, and know where: otherwise they could not load its configuration.
 func (r *Reconciler) sameFiles(ctx context.Context, server *v1alpha1.SecuredMCPServer) (bool, error) {
 	var live, wanted appsv1.Deployment
 	if err := r.live.Get(ctx, client.ObjectKeyFromObject(server), &live); err != nil {
-		return false, client.IgnoreNotFound(err)
+		return true, client.IgnoreNotFound(err)
 	}
 	raw, err := json.Marshal(desired.Deployment(server, r.platform))
 	if err != nil {

@@ -19,18 +19,18 @@ import (
 // annotations that are not allowed. Two routes for one URL would leave it to
 // their controllers who gets the requests. The pods keep running.
 func (r *Reconciler) withdrawRoutes(ctx context.Context, s *scope) error {
-	if s.config != nil {
+	if s.accepted {
 		return nil
 	}
 	routes, err := r.routes(ctx, s.server)
 	if err != nil {
 		return err
 	}
-	if len(routes) == 0 && !exposed(s.server) {
+	if len(routes) == 0 && !exposed(s.judged()) {
 		return nil
 	}
 	// What it serves is what it had accepted last, if anything.
-	served := cmp.Or(s.status.URL, s.server.Spec.Resource)
+	served := cmp.Or(s.status.URL, s.judged().Spec.Resource)
 	objection, err := r.objectToServed(s, served, routes)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (r *Reconciler) objectToServed(s *scope, resource string, routes []child) (
 			return r.objectToIngress(ingress)
 		}
 	}
-	if asked := s.server.Spec.Exposure.Ingress; asked != nil && len(routes) == 0 {
+	if asked := s.judged().Spec.Exposure.Ingress; asked != nil && len(routes) == 0 {
 		return r.policy.objectToIngressAnnotations(asked.Annotations), nil
 	}
 	return nil, nil

@@ -61,7 +61,7 @@ func judge(s *scope, d *appsv1.Deployment, obstacle *cause) {
 	count := fmt.Sprintf("%d of %d replicas are available", min(d.Status.AvailableReplicas, wanted), wanted)
 	switch {
 	case wanted == 0:
-		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonScaledToZero, zero(s.server))
+		s.no(v1alpha1.ConditionAvailable, v1alpha1.ReasonScaledToZero, zero(s.judged()))
 	case available && obstacle == nil:
 		s.yes(v1alpha1.ConditionAvailable, v1alpha1.ReasonAvailable, count)
 	case available:

@@ -5,6 +5,7 @@ package e2e_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,9 +13,12 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/hack/demo/cluster"
 	"github.com/securedmcp/operator/hack/demo/measure"
 )
 
@@ -81,7 +85,34 @@ func kinds(s *server) map[string]struct {
 
 func TestChildrenAreHealed(t *testing.T) {
 	t.Parallel()
+	newServer(t).start().childrenAreHealed()
+}
+
+// What was accepted last is healed as well.
+func TestChildrenAreHealedWhileTheNewestSpecIsNotAccepted(t *testing.T) {
+	t.Parallel()
 	s := newServer(t).start()
+	token := s.token(readScope)
+	revision := s.waitFor("to be Ready", func(got *v1alpha1.SecuredMCPServer) bool { return cluster.IsTrue(got, v1alpha1.ConditionReady) }).Status.Revision
+	s.apply(func(spec *v1alpha1.SecuredMCPServerSpec) {
+		spec.RequiredScopes = []string{writeScope}
+		spec.Exposure = v1alpha1.Exposure{}
+		spec.Scopes[0].Implies = []string{writeScope} // a cycle
+	})
+	s.waitCondition(v1alpha1.ConditionAccepted, metav1.ConditionFalse, v1alpha1.ReasonInvalidSpec)
+	s.childrenAreHealed()
+	s.waitCondition(v1alpha1.ConditionEnforced, metav1.ConditionTrue, v1alpha1.ReasonEnforced)
+	s.waitCondition(v1alpha1.ConditionExposed, metav1.ConditionTrue, v1alpha1.ReasonExposed)
+	s.waitStatus(token, lookupTool, http.StatusOK)
+	if got, err := env.cluster.Server(t.Context(), s.key); err != nil || got.Status.Revision != revision {
+		t.Errorf("revision %s (%v), want %s to go on", got.Status.Revision, err, revision)
+	}
+}
+
+// childrenAreHealed edits and deletes one child of s after the other.
+func (s *server) childrenAreHealed() {
+	t := s.t
+	t.Helper()
 	for kind, k := range kinds(s) {
 		t.Run(kind+" that was edited by hand", func(t *testing.T) {
 			object := k.empty()

@@ -9,10 +9,10 @@ import (
 // ConfigKey is the key of the encoded RuntimeConfig.
 const ConfigKey = "config.json"
 
-// ConfigMap holds an encoded RuntimeConfig.
+// ConfigMap holds an encoded RuntimeConfig, and what it was rendered from.
 func ConfigMap(s *v1alpha1.SecuredMCPServer, config []byte) *corev1ac.ConfigMapApplyConfiguration {
 	return corev1ac.ConfigMap(s.Name, s.Namespace).
 		WithLabels(labels(s)).
 		WithOwnerReferences(owner(s)).
-		WithData(map[string]string{ConfigKey: string(config)})
+		WithData(map[string]string{ConfigKey: string(config), AcceptedKey: AcceptedOf(s).Policy})
 }

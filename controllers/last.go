@@ -1,0 +1,148 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers/internal/desired"
+)
+
+// serveLast has what was accepted last serve on while the newest spec is not accepted:
+// its children are kept as they should be. valid is the server if its spec says what
+// pods could enforce, and only something else is wrong with it: then they are given
+// that, since a revocation does not wait for an administrator.
+func (r *Reconciler) serveLast(ctx context.Context, s *scope, valid *v1alpha1.SecuredMCPServer) error {
+	accepted, err := r.recall(ctx, s.server)
+	if err != nil {
+		return fmt.Errorf("reading what was accepted last: %w", err)
+	}
+	last, err := accepted.Of(s.server)
+	if accepted.Half() || err != nil { // or of an API that this operator does not know
+		s.add(v1alpha1.ConditionAccepted, halfKnown)
+		return nil
+	}
+	if last == nil {
+		return nil
+	}
+	r.keep(last)
+	if valid != nil && valid.Spec.Resource == last.Spec.Resource { // under another nobody would reach them
+		mixed, err := desired.WithWorkloadOf(valid, last)
+		if err != nil {
+			return err
+		}
+		if serves, err := r.serveAs(ctx, s, mixed); serves || err != nil {
+			return err
+		}
+	}
+	_, err = r.serveAs(ctx, s, last)
+	return err
+}
+
+// serveAs has the pass keep the children of server, which is the newest with a spec that
+// is not the newest: as far as nobody objects to that by now. It tells whether pods can
+// be given what it says.
+func (r *Reconciler) serveAs(ctx context.Context, s *scope, server *v1alpha1.SecuredMCPServer) (bool, error) {
+	config, invalid, err := r.render(server)
+	if invalid != nil || err != nil {
+		return false, err // an older operator took it
+	}
+	leave, ok, err := r.leftAsTheyAre(ctx, server)
+	if !ok || err != nil {
+		return false, err
+	}
+	children, err := r.findChildren(ctx, s, server, config)
+	if err != nil || len(s.findStrangers(children)) > 0 {
+		return false, err
+	}
+	r.keep(server)
+	s.serving = server
+	s.children = slices.DeleteFunc(children, func(c child) bool { return slices.Contains(leave, c.kind) })
+	return true, nil
+}
+
+// leftAsTheyAre are the kinds of children of server that are not applied: routes to what
+// is another's, which withdrawRoutes removes, and what the operator's policy objects to.
+// ok is false if pods of the template that there is lack files that server names: one
+// that starts would never become ready.
+func (r *Reconciler) leftAsTheyAre(ctx context.Context, server *v1alpha1.SecuredMCPServer) (kinds []string, ok bool, err error) {
+	url, err := r.objectToURL(ctx, server)
+	if err != nil {
+		return nil, false, err
+	}
+	if r.policy.objectToTemplates(server) != nil {
+		ok, err = r.sameFiles(ctx, server)
+		return slices.Concat(routeKinds, []string{kindDeployment}), ok, err
+	}
+	if url != nil {
+		return routeKinds, true, nil
+	}
+	return nil, true, nil
+}
+
+// routeKinds are the kinds of children that lead clients to a server, or are for those.
+var routeKinds = []string{kindIngress, kindCertificate, httpRoute.kind}
+
+// halfKnown is what becomes of a server whose last accepted spec has been lost.
+const halfKnown = "the ConfigMap or the ServiceAccount of what was accepted last is gone, or was edited: " +
+	"what else somebody deletes or edits stays so until a spec is accepted"
+
+// kept is what was accepted last of a server whose newest spec is not.
+type kept struct {
+	uid types.UID
+	desired.Accepted
+}
+
+// recall returns what was accepted last of server, as far as anybody knows it. It is with
+// the children, unless somebody has just deleted or edited those that have it, and from
+// the first pass that asks also here.
+func (r *Reconciler) recall(ctx context.Context, server *v1alpha1.SecuredMCPServer) (desired.Accepted, error) {
+	accepted, err := r.acceptedOf(ctx, server)
+	if known, ok := r.kept.Load(client.ObjectKeyFromObject(server)); ok && known.(kept).uid == server.UID {
+		accepted = accepted.Or(known.(kept).Accepted)
+	}
+	return accepted, err
+}
+
+func (r *Reconciler) keep(server *v1alpha1.SecuredMCPServer) {
+	r.kept.Store(client.ObjectKeyFromObject(server), kept{server.UID, desired.AcceptedOf(server)})
+}
+
+// acceptedOf returns what the children of server have of the spec that they were made
+// of, "" for what they lack. What somebody has edited is not the operator's any more.
+func (r *Reconciler) acceptedOf(ctx context.Context, server *v1alpha1.SecuredMCPServer) (accepted desired.Accepted, err error) {
+	for _, o := range []client.Object{new(corev1.ConfigMap), new(corev1.ServiceAccount)} {
+		// The cache holds neither.
+		if err := r.live.Get(ctx, client.ObjectKeyFromObject(server), o); client.IgnoreNotFound(err) != nil {
+			return accepted, err
+		}
+		if !metav1.IsControlledBy(o, server) {
+			continue
+		}
+		fields, err := extractFields(o)
+		if err != nil {
+			return accepted, err
+		}
+		switch fields := fields.(type) {
+		case *corev1ac.ConfigMapApplyConfiguration:
+			accepted.Policy = fields.Data[desired.AcceptedKey]
+		case *corev1ac.ServiceAccountApplyConfiguration:
+			accepted.Workload = workloadOf(fields)
+		}
+	}
+	return accepted, nil
+}
+
+func workloadOf(fields *corev1ac.ServiceAccountApplyConfiguration) string {
+	if fields.ObjectMetaApplyConfiguration == nil {
+		return ""
+	}
+	return fields.Annotations[desired.AnnotationAccepted]
+}

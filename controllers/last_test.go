@@ -1,0 +1,283 @@
+package controllers_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
+)
+
+// children are one of each kind that every exposed server with two pods has.
+func children(s *v1alpha1.SecuredMCPServer) map[string]client.Object {
+	return map[string]client.Object{
+		"ServiceAccount":      named(s, &corev1.ServiceAccount{}),
+		"ConfigMap":           named(s, &corev1.ConfigMap{}),
+		"Service":             named(s, &corev1.Service{}),
+		"NetworkPolicy":       named(s, &networkingv1.NetworkPolicy{}),
+		"Deployment":          named(s, &appsv1.Deployment{}),
+		"PodDisruptionBudget": named(s, &policyv1.PodDisruptionBudget{}),
+		"Ingress":             named(s, &networkingv1.Ingress{}),
+	}
+}
+
+// edits are what somebody does to a child by hand.
+var edits = map[string]func(client.Object){
+	"ConfigMap": func(o client.Object) { o.(*corev1.ConfigMap).Data["config.json"] = "{}" },
+	"Service":   func(o client.Object) { o.(*corev1.Service).Spec.Selector = map[string]string{"app": "theirs"} },
+	"NetworkPolicy": func(o client.Object) {
+		o.(*networkingv1.NetworkPolicy).Spec.Ingress = []networkingv1.NetworkPolicyIngressRule{{}}
+	},
+	"Deployment": func(o client.Object) {
+		o.(*appsv1.Deployment).Spec.Template.Spec.Containers[0].Image = "theirs"
+	},
+	"PodDisruptionBudget": func(o client.Object) {
+		o.(*policyv1.PodDisruptionBudget).Spec.MaxUnavailable = new(intstr.FromInt32(2))
+	},
+	"Ingress": func(o client.Object) { o.(*networkingv1.Ingress).Spec.Rules[0].Host = "theirs.example.com" },
+}
+
+// spoil edits s into what CEL takes and nobody can serve, whatever else it asks for.
+func spoil(w *world, s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	w.update(s, func() {
+		s.Spec.Scopes[0].Implies = []string{"invoices:write"} // a cycle
+		s.Spec.Workload.Image, s.Spec.RequiredScopes = "registry.example.com/other:1", nil
+		s.Spec.Exposure = v1alpha1.Exposure{}
+	})
+	w.reconcile(s) //nolint:errcheck // terminal
+	if got := conditions(s)["Accepted"]; got != "False InvalidSpec" {
+		w.t.Fatalf("Accepted %s", got)
+	}
+}
+
+// settleRefused is settle of a server whose spec is not accepted.
+func (w *world) settleRefused(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	w.runs(s)
+	w.ask(s)
+	w.reconciler.LosePatience(client.ObjectKeyFromObject(s))
+	w.runs(s)
+}
+
+// asMade is o without what differs when it is made anew.
+func asMade(o client.Object) client.Object {
+	c := essence(o)
+	c.SetUID("")
+	c.SetCreationTimestamp(metav1.Time{})
+	if svc, ok := c.(*corev1.Service); ok {
+		svc.Spec.ClusterIP, svc.Spec.ClusterIPs = "", nil
+	}
+	switch c := c.(type) {
+	case *appsv1.Deployment:
+		c.Status = appsv1.DeploymentStatus{}
+	case *networkingv1.Ingress:
+		c.Status = networkingv1.IngressStatus{}
+	}
+	return c
+}
+
+// What was accepted last is kept as it should be, as an accepted spec is: by an operator
+// that has seen the edit, and by one that starts later.
+func TestChildrenAreHealedWhileTheNewestSpecIsNotAccepted(t *testing.T) {
+	for _, anew := range []bool{false, true} {
+		t.Run(map[bool]string{false: "by the operator that saw it", true: "by the next operator"}[anew], func(t *testing.T) {
+			t.Parallel()
+			w := newNarrowWorld(t)
+			all, s := w, w.ready("a")
+			good := map[string]client.Object{}
+			for kind, o := range children(s) {
+				w.read(o)
+				good[kind] = asMade(o)
+			}
+			spoil(w, s)
+			healed := func(w *world, kind string) {
+				w.t.Helper()
+				if anew {
+					all.stop()
+					all.operator = startOperatorWith(all.t, all.network, controllers.Policy{}, all.namespace)
+					w.operator = all.operator
+				}
+				w.settleRefused(s)
+				o := children(s)[kind]
+				if !w.exists(o) {
+					w.t.Fatal("it stays gone")
+				}
+				if diff := cmp.Diff(good[kind], asMade(o)); diff != "" {
+					w.t.Errorf("-accepted +now:\n%s", diff)
+				}
+				w.seen(o)
+				w.writes.take()
+				w.settleRefused(s)
+				w.wantWrites()
+			}
+			for kind, o := range children(s) {
+				if known := kind != "ConfigMap" && kind != "ServiceAccount"; known || !anew { // see the next test
+					t.Run(kind+" deleted", func(t *testing.T) {
+						w := w.in(t)
+						w.delete(o)
+						healed(w, kind)
+					})
+				}
+				if edit := edits[kind]; edit != nil {
+					t.Run(kind+" edited", func(t *testing.T) {
+						w := w.in(t)
+						o := children(s)[kind]
+						w.update(o, func() { edit(o) })
+						healed(w, kind)
+					})
+				}
+			}
+			w.makeAvailable(s)
+			w.makeExposed(s)
+			w.reconcile(s) //nolint:errcheck // terminal
+			w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "True Enforced", "False InvalidSpec")
+		})
+	}
+}
+
+// Half of a spec is with the ConfigMap and half with the ServiceAccount. An operator that
+// starts when one of them has gone knows that half no more, makes nothing up and says
+// what is missing.
+func TestWhatNobodyKnowsIsNotMadeUp(t *testing.T) {
+	for kind, want := range map[string]string{"ConfigMap": "False NotDeployed", "ServiceAccount": "True Enforced"} {
+		t.Run(kind, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.ready("a")
+			spoil(w, s)
+			w.delete(children(s)[kind])
+			w.startAnew()
+			w.settleRefused(s)
+			for _, write := range w.writes.take() {
+				if write != "PATCH securedmcpservers/a/status" {
+					t.Error(write)
+				}
+			}
+			if got := message(s, "Accepted"); !strings.HasSuffix(got, "stays so until a spec is accepted") {
+				t.Errorf("Accepted says %s", got)
+			}
+			if got := conditions(s)["Enforced"]; got != want {
+				t.Errorf("Enforced %s: %s, want %s", got, message(s, "Enforced"), want)
+			}
+			if got := conditions(s)["Ready"]; got != "False InvalidSpec" {
+				t.Errorf("Ready %s", got)
+			}
+			w.update(s, func() { s.Spec.Scopes[0].Implies = nil })
+			w.settle(s)
+			if !w.exists(children(s)[kind]) {
+				t.Error("it does not come back with the next accepted spec")
+			}
+		})
+	}
+}
+
+// A revocation that came with what the policy objects to has been delivered, and is not
+// taken back by what follows.
+func TestWhatPodsWereGivenIsNotTakenBack(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+	w.update(s, func() { // whoever revokes asks for an image, too
+		s.Spec.Workload.Image = "evil.example/image:1"
+		s.Spec.Revocation.Subjects = []string{"mallory"}
+	})
+	w.settle(s)
+	w.wantConditions(s, "False ImageNotAllowed", "True Available", "True Exposed", "True Enforced", "False ImageNotAllowed")
+	revoked := s.Status.Revision
+	for name, harm := range map[string]func(w *world, cm *corev1.ConfigMap){
+		"an edit":    func(w *world, cm *corev1.ConfigMap) { w.update(cm, func() { cm.Data["config.json"] = "{}" }) },
+		"a deletion": func(w *world, cm *corev1.ConfigMap) { w.delete(cm) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := w.in(t)
+			w.update(s, func() {
+				s.Spec.Scopes[0].Implies = []string{"invoices:write"} // a cycle
+				s.Spec.Revocation.Subjects = nil
+			})
+			harm(w, named(s, &corev1.ConfigMap{}))
+			w.settleRefused(s)
+			w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "True Enforced", "False InvalidSpec")
+			if s.Status.Revision != revoked {
+				t.Errorf("pods are given revision %s, want that with the revocation, %s", s.Status.Revision, revoked)
+			}
+		})
+	}
+}
+
+// An image of before that is allowed runs what the newest edit says about the policy,
+// files that are new included.
+func TestARevocationBringsTheFilesThatItNeeds(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+	w.settle(s)
+	w.writes.take()
+	w.update(s, func() {
+		s.Spec.Workload.Image = "evil.example/image:1"
+		s.Spec.Tokens.CABundleRef = &v1alpha1.ConfigMapKeyRef{Name: "another-ca"}
+	})
+	w.settle(s)
+	writes := w.writes.take()
+	for _, want := range []string{"PATCH configmaps/a", "PATCH deployments/a", "PATCH pods/a-1", "PATCH pods/a-2"} {
+		if !slices.Contains(writes, want) {
+			t.Errorf("no %s in %v", want, writes)
+		}
+	}
+	d := named(s, &appsv1.Deployment{})
+	w.read(d)
+	if got := d.Spec.Template.Spec.Containers[0].Image; got != runtimeImage {
+		t.Errorf("image %s, want that of before", got)
+	}
+}
+
+// What is not allowed any more runs on, and is not made anew.
+func TestWhatIsNotAllowedIsNotHealed(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Image = "evil.example/image:1"
+	w.serve(s, "1")
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+	w.settle(s)
+	w.delete(named(s, &appsv1.Deployment{}))
+	w.delete(named(s, &corev1.Service{}))
+	w.settle(s)
+	if w.exists(named(s, &appsv1.Deployment{})) {
+		t.Error("there is a Deployment of an image that is not allowed")
+	}
+	if !w.exists(named(s, &corev1.Service{})) {
+		t.Error("there is no Service")
+	}
+	if got := conditions(s)["Available"]; got != "False NotDeployed" {
+		t.Errorf("Available %s: %s", got, message(s, "Available"))
+	}
+}
+
+// The server of before had the same name, and nothing else in common.
+func TestANewServerKnowsNothingOfTheOneOfBefore(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	spoil(w, s)
+	again := w.server("a")
+	again.Spec.Scopes[0].Implies = []string{"invoices:write"}
+	if err := w.person.Delete(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	w.create(again)
+	w.writes.take()
+	w.reconcile(again) //nolint:errcheck // terminal
+	w.wantWrites("PATCH securedmcpservers/a/status")
+	w.wantConditions(again, "False InvalidSpec", "False NotDeployed", "False IngressPending", "False NotDeployed", "False InvalidSpec")
+}
