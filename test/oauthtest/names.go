@@ -28,6 +28,7 @@ type (
 const (
 	DefaultClientID = authserver.DefaultClientID
 	DefaultSubject  = authserver.DefaultSubject
+	Ed448           = authserver.Ed448
 
 	EndpointOAuthMetadata          = authserver.EndpointOAuthMetadata
 	EndpointOAuthMetadataAppended  = authserver.EndpointOAuthMetadataAppended

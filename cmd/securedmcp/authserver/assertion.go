@@ -13,7 +13,7 @@ const maxAssertionLifetime = 10 * time.Minute
 // that it was not used before (RFC 7523 section 3, OpenID Connect Core section 9).
 func (h *Handler) checkAssertion(client Client, assertion string) error {
 	now := h.config.Now()
-	token, err := jwt.Parse([]byte(assertion), jwt.WithKey(client.Key.Algorithm, client.Key.public), jwt.WithValidate(true),
+	token, err := jwt.Parse([]byte(assertion), jwt.WithKey(client.Key.Algorithm, client.Key.private.Public()), jwt.WithValidate(true),
 		jwt.WithClock(jwt.ClockFunc(h.config.Now)), jwt.WithIssuer(client.ID), jwt.WithSubject(client.ID),
 		jwt.WithRequiredClaim("jti"), jwt.WithRequiredClaim("exp"))
 	if err != nil {

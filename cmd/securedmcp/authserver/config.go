@@ -28,7 +28,7 @@ type Config struct {
 	// is where the endpoints are.
 	Issuer string
 	// Algorithm signs access tokens; default ES256. Any of RS256, RS384, RS512,
-	// PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA.
+	// PS256, PS384, PS512, ES256, ES256K, ES384, ES512, EdDSA and Ed448.
 	Algorithm jwa.SignatureAlgorithm
 	// Audience is the aud of tokens for which no resource was asked; without it
 	// such tokens have no aud.

@@ -7,16 +7,22 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
-	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 
+	"github.com/cloudflare/circl/sign/ed448"
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/lestrrat-go/jwx/v2/jwa"
-	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
+
+// Ed448 is the algorithm of RFC 9864, which the library has no name for. EdDSA makes
+// keys of Ed25519.
+const Ed448 jwa.SignatureAlgorithm = "Ed448"
 
 // Key is a signing key pair.
 type Key struct {
@@ -30,7 +36,7 @@ type Key struct {
 	Members map[string]any
 
 	private crypto.Signer
-	public  jwk.Key
+	public  map[string]any // the members of publicJWK
 }
 
 // NewKey makes a key for one of the algorithms that Config.Algorithm lists.
@@ -39,16 +45,13 @@ func NewKey(algorithm jwa.SignatureAlgorithm) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	public, err := jwk.FromRaw(private.Public())
+	public, err := publicJWK(private.Public())
 	if err != nil {
-		return nil, fmt.Errorf("making a JWK: %w", err)
+		return nil, err
 	}
-	thumbprint, err := public.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return nil, fmt.Errorf("computing the thumbprint of a key: %w", err)
-	}
-	id := base64.RawURLEncoding.EncodeToString(thumbprint)
-	return &Key{ID: id, Algorithm: algorithm, private: private, public: public}, nil
+	key := &Key{Algorithm: algorithm, private: private, public: public}
+	key.ID = key.Thumbprint()
+	return key, nil
 }
 
 func generate(algorithm jwa.SignatureAlgorithm) (crypto.Signer, error) {
@@ -64,13 +67,19 @@ func generate(algorithm jwa.SignatureAlgorithm) (crypto.Signer, error) {
 	case jwa.EdDSA:
 		_, private, err := ed25519.GenerateKey(rand.Reader)
 		return private, err
+	case jwa.ES256K:
+		private, err := secp256k1.GeneratePrivateKey()
+		return secp256k1Key{private}, err
+	case Ed448:
+		_, private, err := ed448.GenerateKey(rand.Reader)
+		return private, err
 	default:
-		return nil, fmt.Errorf("algorithm %q: want one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512, EdDSA", algorithm)
+		return nil, fmt.Errorf("algorithm %q: want one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES256K, ES384, ES512, EdDSA, Ed448", algorithm)
 	}
 }
 
 // PublicPEM is the public key in PEM, for example to show that it is no HMAC
-// secret.
+// secret. There is none of ES256K and Ed448, which the standard library lacks.
 func (k *Key) PublicPEM() []byte {
 	der, err := x509.MarshalPKIXPublicKey(k.private.Public())
 	if err != nil {
@@ -80,7 +89,7 @@ func (k *Key) PublicPEM() []byte {
 }
 
 // PrivatePEM is the private key in PEM (PKCS #8), for a client that signs with
-// it.
+// it. There is none of ES256K and Ed448, as with PublicPEM.
 func (k *Key) PrivatePEM() []byte {
 	der, err := x509.MarshalPKCS8PrivateKey(k.private)
 	if err != nil {
@@ -91,14 +100,7 @@ func (k *Key) PrivatePEM() []byte {
 
 // JWK is the public key as the key set publishes it (RFC 7517).
 func (k *Key) JWK() map[string]any {
-	raw, err := json.Marshal(k.public)
-	if err != nil {
-		panic(fmt.Sprintf("encoding a public key that NewKey made: %v", err))
-	}
-	var members map[string]any
-	if err := json.Unmarshal(raw, &members); err != nil {
-		panic(fmt.Sprintf("decoding a JWK that was just encoded: %v", err))
-	}
+	members := maps.Clone(k.public)
 	overlay(members, map[string]any{"kid": k.ID, "alg": k.Algorithm.String(), "use": "sig"})
 	overlay(members, k.Members)
 	return members
@@ -107,16 +109,12 @@ func (k *Key) JWK() map[string]any {
 // PrivateJWK is the JSON of the private key with the names that the key set
 // publishes: what an authorization server must never serve, for tests that do.
 func (k *Key) PrivateJWK() []byte {
-	private, err := jwk.FromRaw(k.private)
+	members, err := privateJWK(k.private)
 	if err != nil {
 		panic(fmt.Sprintf("encoding a private key that NewKey made: %v", err))
 	}
-	for name, value := range map[string]any{jwk.KeyIDKey: k.ID, jwk.AlgorithmKey: k.Algorithm, jwk.KeyUsageKey: jwk.ForSignature} {
-		if err := private.Set(name, value); err != nil {
-			panic(fmt.Sprintf("naming a private key: %v", err))
-		}
-	}
-	raw, err := json.Marshal(private)
+	overlay(members, map[string]any{"kid": k.ID, "alg": k.Algorithm.String(), "use": "sig"})
+	raw, err := json.Marshal(members)
 	if err != nil {
 		panic(fmt.Sprintf("encoding a private key that NewKey made: %v", err))
 	}
@@ -124,6 +122,13 @@ func (k *Key) PrivateJWK() []byte {
 }
 
 func (k *Key) sign(input []byte) ([]byte, error) {
+	switch k.Algorithm {
+	case jwa.ES256K:
+		digest := sha256.Sum256(input)
+		return k.private.Sign(rand.Reader, digest[:], crypto.SHA256)
+	case Ed448:
+		return k.private.Sign(rand.Reader, input, crypto.Hash(0))
+	}
 	signer, err := jws.NewSigner(k.Algorithm)
 	if err != nil {
 		return nil, fmt.Errorf("signing with %s: %w", k.Algorithm, err)
