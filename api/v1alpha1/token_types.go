@@ -24,11 +24,12 @@ type Tokens struct {
 	JWKSURI string `json:"jwksURI,omitempty"`
 
 	// algorithms are the JWS algorithms (RFC 7518) that access tokens may be signed with; for type Opaque, introspection answers that the issuer
-	// signs (RFC 9701). Default: all that there are to choose from, which are the asymmetric ones; none and HMAC are never accepted (RFC 8725).
-	// Ed25519 (RFC 9864) is EdDSA by its full name: list both where the issuer may write either.
+	// signs (RFC 9701). Default: all that there are to choose from, which are the asymmetric ones, but ES256K (RFC 8812) and Ed448, which few
+	// issuers have; none and HMAC are never accepted (RFC 8725). Ed25519 and Ed448 (RFC 9864) are EdDSA by its full names, and EdDSA is either, as
+	// the issuer's key is: list both names where the issuer may write either.
 	// +optional
 	// +listType=set
-	// +kubebuilder:validation:MaxItems=11
+	// +kubebuilder:validation:MaxItems=13
 	Algorithms []SigningAlgorithm `json:"algorithms,omitempty"`
 
 	// scopeClaims are the claims that scopes are read from, in this order: the first that a token has counts, a string of names separated by
@@ -88,9 +89,9 @@ const (
 	TokenTypeOpaque TokenType = "Opaque"
 )
 
-// SigningAlgorithm is an asymmetric JWS algorithm (RFC 7518, RFC 8037, RFC 9864).
+// SigningAlgorithm is an asymmetric JWS algorithm (RFC 7518, RFC 8037, RFC 8812, RFC 9864).
 //
-// +kubebuilder:validation:Enum=ES256;ES384;ES512;Ed25519;EdDSA;PS256;PS384;PS512;RS256;RS384;RS512
+// +kubebuilder:validation:Enum=ES256;ES256K;ES384;ES512;Ed25519;Ed448;EdDSA;PS256;PS384;PS512;RS256;RS384;RS512
 type SigningAlgorithm string
 
 // DPoPMode says whether key-bound access tokens are accepted.

@@ -35,7 +35,7 @@ func tokensOf(in *v1alpha1.Tokens) config.Tokens {
 // setSignatureDefaults fills in what opaque tokens have no use for.
 func setSignatureDefaults(t *config.Tokens) {
 	if len(t.Algorithms) == 0 {
-		t.Algorithms = config.AllAlgorithms()
+		t.Algorithms = config.DefaultAlgorithms()
 	}
 	t.StaleKeysSeconds = cmp.Or(t.StaleKeysSeconds, config.DefaultStaleKeysSeconds)
 }

@@ -178,16 +178,72 @@ func TestTokensThatAreAccepted(t *testing.T) {
 }
 
 func TestEveryAsymmetricAlgorithm(t *testing.T) {
-	for _, alg := range []jwa.SignatureAlgorithm{
-		jwa.RS256, jwa.RS384, jwa.RS512, jwa.PS256, jwa.PS384, jwa.PS512, jwa.ES256, jwa.ES384, jwa.ES512, jwa.EdDSA,
+	const ok, refused = http.StatusOK, http.StatusUnauthorized
+	for name, tc := range map[string]struct {
+		listed []string
+		status map[bool]int // by whether the algorithm has to be asked for
+	}{
+		"all are listed":  {config.AllAlgorithms(), map[bool]int{false: ok, true: ok}},
+		"none are listed": {nil, map[bool]int{false: ok, true: refused}},
 	} {
-		t.Run(alg.String(), func(t *testing.T) {
-			issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource), oauthtest.WithAlgorithm(alg))
-			r := runtimetest.Start(t, runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1"))
-			if resp := r.Do(runtimetest.Request{Token: issuer.Token(oauthtest.Claims{"scope": "invoices:read"})}); resp.Status != http.StatusOK {
-				t.Errorf("status %d, want 200: %s", resp.Status, r.Logs())
+		t.Run(name, func(t *testing.T) {
+			f := startWith(t, func(c *config.RuntimeConfig) { c.Tokens.Algorithms = tc.listed })
+			tokens := map[string]string{} // all keys are there before the first is fetched
+			for _, alg := range config.AllAlgorithms() {
+				tokens[alg] = f.tokenBy(publishKey(t, f, alg), alg)
+			}
+			for alg, token := range tokens {
+				if got, want := f.status(token), tc.status[alg == "ES256K" || alg == "Ed448"]; got != want {
+					t.Errorf("%s: status %d, want %d: %s", alg, got, want, f.Logs())
+				}
 			}
 		})
+	}
+}
+
+// publishKey adds a key of an algorithm to those that the issuer publishes.
+func publishKey(t *testing.T, f fixture, algorithm string) *oauthtest.Key {
+	t.Helper()
+	alg := jwa.SignatureAlgorithm(algorithm)
+	if algorithm == "Ed25519" {
+		alg = jwa.EdDSA // which it is, by another name
+	}
+	key, err := oauthtest.NewKey(alg)
+	must(t, err)
+	f.issuer.Publish(key)
+	return key
+}
+
+// tokenBy is signed with key and says alg.
+func (f fixture) tokenBy(key *oauthtest.Key, alg string) string {
+	return f.issuer.Token(oauthtest.Claims{"scope": "invoices:read"}, oauthtest.SignedWith(key), oauthtest.Header("alg", alg))
+}
+
+// The name says which curve the key has to be of, and EdDSA leaves it to the key.
+func TestEdDSAIsOfTheCurveThatTheListAllows(t *testing.T) {
+	const ok, refused = http.StatusOK, http.StatusUnauthorized
+	for listed, want := range map[string]map[string]int{ // by alg and the key's curve
+		"EdDSA":   {"EdDSA Ed25519": ok, "EdDSA Ed448": ok, "Ed25519 Ed25519": refused, "Ed448 Ed448": refused},
+		"Ed25519": {"EdDSA Ed25519": refused, "EdDSA Ed448": refused, "Ed25519 Ed25519": ok, "Ed25519 Ed448": refused, "Ed448 Ed448": refused},
+		"Ed448":   {"EdDSA Ed25519": refused, "EdDSA Ed448": refused, "Ed448 Ed25519": refused, "Ed448 Ed448": ok, "Ed25519 Ed25519": refused},
+	} {
+		f := startWith(t, func(c *config.RuntimeConfig) { c.Tokens.Algorithms = []string{listed} })
+		keys := map[string][]*oauthtest.Key{} // all are there before the first is fetched
+		for _, curve := range []string{"Ed25519", "Ed448"} {
+			for _, published := range []any{"EdDSA", curve, nil} {
+				key := publishKey(t, f, curve)
+				key.Members = map[string]any{"alg": published}
+				keys[curve] = append(keys[curve], key)
+			}
+		}
+		for names, status := range want {
+			alg, curve, _ := strings.Cut(names, " ")
+			for _, key := range keys[curve] {
+				if got := f.status(f.tokenBy(key, alg)); got != status {
+					t.Errorf("listed %s: alg %s by a key of %s and alg %v: status %d, want %d", listed, alg, curve, key.Members["alg"], got, status)
+				}
+			}
+		}
 	}
 }
 

@@ -23,7 +23,7 @@ import (
 	"github.com/securedmcp/operator/test/runtimetest"
 )
 
-const allAlgorithms = "ES256 ES384 ES512 Ed25519 EdDSA PS256 PS384 PS512 RS256 RS384 RS512"
+const allAlgorithms = "ES256 ES256K ES384 ES512 Ed25519 Ed448 EdDSA PS256 PS384 PS512 RS256 RS384 RS512"
 
 // holder is a client that holds a key.
 type holder struct {
@@ -315,13 +315,27 @@ func TestProofsOfEveryAlgorithm(t *testing.T) {
 			if name == "Ed25519" {
 				algorithm = jwa.EdDSA // which it is, by another name
 			}
-			h := newHolder(t, algorithm)
-			token := h.token(f)
-			if resp := f.Do(withProofs(runtimetest.Request{}, token, h.proof(token, nil, oauthtest.Header("alg", name)))); resp.Status != http.StatusOK {
-				t.Errorf("status %d, want 200: %s", resp.Status, f.Logs())
+			if got := f.present(newHolder(t, algorithm), name); got != http.StatusOK {
+				t.Errorf("status %d, want 200: %s", got, f.Logs())
 			}
 		})
 	}
+	for name, tc := range map[string]struct {
+		key    jwa.SignatureAlgorithm
+		status int
+	}{
+		"EdDSA": {oauthtest.Ed448, 200}, "Ed25519": {oauthtest.Ed448, 401}, "Ed448": {jwa.EdDSA, 401}, "ES256": {jwa.ES256K, 401}, "ES256K": {jwa.ES256, 401},
+	} {
+		if got := f.present(newHolder(t, tc.key), name); got != tc.status {
+			t.Errorf("%s with a key for %s: status %d, want %d", name, tc.key, got, tc.status)
+		}
+	}
+}
+
+// present returns how a token is answered that comes with a proof of that alg.
+func (f fixture) present(h holder, alg string) int {
+	token := h.token(f)
+	return f.Do(withProofs(runtimetest.Request{}, token, h.proof(token, nil, oauthtest.Header("alg", alg)))).Status
 }
 
 func TestAProofIsUsedOnce(t *testing.T) {

@@ -36,6 +36,21 @@ func TestSignedAnswersOfListedAlgorithms(t *testing.T) {
 	}
 }
 
+func TestSignedAnswersOfAlgorithmsThatAreAskedFor(t *testing.T) {
+	for _, alg := range []jwa.SignatureAlgorithm{jwa.ES256K, oauthtest.Ed448} {
+		f := startSigned(t, alg.String())
+		f.issuer.Rotate(alg)
+		if got := f.status(f.token("invoices:read")); got != http.StatusOK {
+			t.Errorf("%s: status %d, want 200: %s", alg, got, f.Logs())
+		}
+		f = startSigned(t, "RS256")
+		f.issuer.Rotate(alg)
+		if got := f.status(f.token("invoices:read")); got != http.StatusServiceUnavailable {
+			t.Errorf("%s where RS256 is listed: status %d, want 503", alg, got)
+		}
+	}
+}
+
 func TestSignedIntrospectionAnswers(t *testing.T) {
 	stranger, err := oauthtest.NewKey(jwa.ES256)
 	must(t, err)
@@ -100,7 +115,8 @@ func TestAnUnsignedAnswerIsNoAnswerWhereTheIssuerSigns(t *testing.T) {
 
 func TestSignaturesThatCannotBeVerifiedAreNotAskedFor(t *testing.T) {
 	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource), oauthtest.WithClient(oauthtest.Client{ID: "runtime", Secret: "s3cr3t"}))
-	issuer.SetMetadata(map[string]any{"introspection_signing_alg_values_supported": []string{"HS256", "none"}})
+	// ES256K has to be asked for.
+	issuer.SetMetadata(map[string]any{"introspection_signing_alg_values_supported": []string{"HS256", "none", "ES256K"}})
 	c := runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1")
 	c.Tokens = config.Tokens{Type: config.TokenOpaque, Introspection: &config.Introspection{ClientID: "runtime", ClientSecretFile: writeTemp(t, []byte("s3cr3t"))}}
 	r := runtimetest.Start(t, c)

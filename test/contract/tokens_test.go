@@ -50,6 +50,20 @@ var tokenFields = map[string]func(*testing.T){
 		if got := s.status(s.issuer.Token(nil, oauthtest.Header("alg", "Ed25519"))); got != http.StatusOK {
 			t.Errorf("Ed25519: status %d, want 200", got)
 		}
+		for spec, asked := range map[string]int{`tokens: {algorithms: [ES256K, Ed448]}`: 200, `tokens: {}`: 401} {
+			s := apply(t, patch(t, spec))
+			koblitz, edwards := newKey(t, jwa.ES256K), newKey(t, oauthtest.Ed448)
+			s.issuer.Publish(koblitz)
+			s.issuer.Publish(edwards)
+			for _, key := range []*oauthtest.Key{koblitz, edwards} {
+				if got := s.status(s.issuer.Token(nil, oauthtest.SignedWith(key))); got != asked {
+					t.Errorf("%s with %s: status %d, want %d", key.Algorithm, spec, got, asked)
+				}
+			}
+			if got := s.status(s.issuer.Token(nil, oauthtest.SignedWith(edwards), oauthtest.Header("alg", "EdDSA"))); got == asked {
+				t.Errorf("EdDSA with %s and a key of Ed448: status %d", spec, got)
+			}
+		}
 	},
 	"tokens.scopeClaims[]": func(t *testing.T) {
 		s := apply(t, patch(t, `{tokens: {scopeClaims: [permissions, scp]}, requiredScopes: [invoices:read]}`))

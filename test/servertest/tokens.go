@@ -66,11 +66,11 @@ var spoiledTokens = map[string]spoiled{
 	},
 	"an algorithm is none": {
 		func(o object) { o.tokens([]any{"none"}, "algorithms") },
-		`spec.tokens.algorithms[0]: Unsupported value: "none": supported values: "ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"`,
+		`spec.tokens.algorithms[0]: Unsupported value: "none": supported values: "ES256", "ES256K", "ES384", "ES512", "Ed25519", "Ed448", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"`,
 	},
 	"an algorithm is symmetric": {
 		func(o object) { o.tokens([]any{"ES256", "HS256"}, "algorithms") },
-		`spec.tokens.algorithms[1]: Unsupported value: "HS256": supported values: "ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"`,
+		`spec.tokens.algorithms[1]: Unsupported value: "HS256": supported values: "ES256", "ES256K", "ES384", "ES512", "Ed25519", "Ed448", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"`,
 	},
 	"an algorithm is listed twice": {
 		func(o object) { o.tokens([]any{"ES256", "ES256"}, "algorithms") },

@@ -2,6 +2,7 @@ package v1alpha1
 
 import (
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -71,9 +72,19 @@ const (
 )
 
 // AllAlgorithms are the JWS algorithms that can be allowed: the asymmetric ones
-// of RFC 7518, and EdDSA with Ed25519 by both of its names (RFC 8037, RFC 9864).
+// of RFC 7518, ES256K (RFC 8812), and EdDSA, by that name and by those of its two
+// curves (RFC 8037, RFC 9864).
 func AllAlgorithms() []string {
-	return []string{"ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512"}
+	return []string{
+		"ES256", "ES256K", "ES384", "ES512", "Ed25519", "Ed448", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
+	}
+}
+
+// DefaultAlgorithms are those that are allowed where none is named. ES256K and Ed448
+// came later, and few issuers have them: a runtime of before refuses a configuration
+// that names them, so they are named only to whom asked for them.
+func DefaultAlgorithms() []string {
+	return slices.DeleteFunc(AllAlgorithms(), func(alg string) bool { return alg == "ES256K" || alg == "Ed448" })
 }
 
 // DefaultScopeClaims are the claims that scopes are read from unless
@@ -160,9 +171,9 @@ type Tokens struct {
 	Introspection *Introspection `json:"introspection,omitempty"`
 	// JWKSURI is where the issuer's keys are, in place of what its metadata says.
 	JWKSURI string `json:"jwksURI,omitempty"`
-	// Algorithms are the JWS algorithms that are accepted; empty means every one of
-	// AllAlgorithms. For opaque tokens they are those of signed introspection answers
-	// (RFC 9701), and StaleKeysSeconds is about the keys of these.
+	// Algorithms are the JWS algorithms that are accepted, some of AllAlgorithms; empty
+	// means DefaultAlgorithms. For opaque tokens they are those of signed introspection
+	// answers (RFC 9701), and StaleKeysSeconds is about the keys of these.
 	Algorithms []string `json:"algorithms,omitempty"`
 	// ScopeClaims are the claims that scopes are read from: the first that is present.
 	// Empty means scope, scp.
@@ -184,6 +195,14 @@ type Tokens struct {
 	// CABundleFile is a PEM file of the certificate authorities that the
 	// issuer's certificate may chain to, in place of the system's.
 	CABundleFile string `json:"caBundleFile,omitempty"`
+}
+
+// AllowedAlgorithms are those of Algorithms, or the default.
+func (t *Tokens) AllowedAlgorithms() []string {
+	if len(t.Algorithms) == 0 {
+		return DefaultAlgorithms()
+	}
+	return t.Algorithms
 }
 
 // DPoPEnabled tells whether DPoP is DPoPOptional or DPoPRequired.

@@ -91,7 +91,7 @@ func (a *askers) adopt(ctx context.Context, md *metadata) (err error) {
 	}
 	next := a.always
 	next.endpoint = md.IntrospectionEndpoint
-	if md.signsIntrospection() {
+	if md.signsIntrospection(next.algorithms) {
 		if a.keys == nil {
 			if a.keys, a.release, err = a.acquireKeys(ctx); err != nil {
 				return err

@@ -20,9 +20,12 @@ type metadata struct {
 }
 
 // signsIntrospection tells whether the issuer offers introspection answers with
-// a signature that can be verified here (RFC 9701 section 7).
-func (m *metadata) signsIntrospection() bool {
-	return slices.ContainsFunc(m.IntrospectionSigning, func(alg string) bool { _, ok := algorithms[alg]; return ok })
+// a signature that can be verified here (RFC 9701 section 7): by one of the allowed
+// algorithms or of the default ones. An answer by one of the latter that is not
+// allowed is refused, and an answer without a signature does not take its place.
+func (m *metadata) signsIntrospection(allowed []string) bool {
+	known := append(config.DefaultAlgorithms(), allowed...)
+	return slices.ContainsFunc(m.IntrospectionSigning, func(alg string) bool { return slices.Contains(known, alg) })
 }
 
 // discover returns metadata that says where the issuer's keys are.

@@ -234,7 +234,7 @@ func TestWithoutDPoPABoundPrincipalIsRefused(t *testing.T) {
 // seeds are gone, but for those of proofs for another token.
 func FuzzDPoPProof(f *testing.F) {
 	f.Add(rfcProof)
-	for _, alg := range []jwa.SignatureAlgorithm{jwa.ES256, jwa.ES512, jwa.EdDSA, jwa.RS256, jwa.PS256} {
+	for _, alg := range []jwa.SignatureAlgorithm{jwa.ES256, jwa.ES256K, jwa.ES512, jwa.EdDSA, oauthtest.Ed448, jwa.RS256, jwa.PS256} {
 		k := newKey(f, alg)
 		f.Add(makeProof(f, k, "another", nil))
 		f.Add(makeProof(f, k, "another", nil, oauthtest.Unsigned()))
@@ -273,7 +273,7 @@ func FuzzDPoPProof(f *testing.F) {
 // BenchmarkProof is what a DPoP request costs more than a bearer request, per
 // algorithm, beside the verification of one signature alone.
 func BenchmarkProof(b *testing.B) {
-	for _, alg := range []jwa.SignatureAlgorithm{jwa.ES256, jwa.EdDSA, jwa.RS256} {
+	for _, alg := range []jwa.SignatureAlgorithm{jwa.ES256, jwa.ES256K, jwa.EdDSA, oauthtest.Ed448, jwa.RS256} {
 		k := newKey(b, alg)
 		token := strings.Repeat("t", 900)
 		caller, credentials := principal(b, k.Thumbprint()), Credentials{Token: token, DPoP: true}

@@ -49,10 +49,11 @@ func FuzzVerifyAcceptsNothingUnsigned(f *testing.F) {
 	enc := base64.RawURLEncoding.EncodeToString
 	payload := `{"iss":"https://auth.example.com","aud":"https://mcp.example.com","sub":"u","exp":4102444800}`
 	for _, header := range []string{
-		`{"alg":"none"}`, `{"alg":"ES256","kid":"1"}`, `{"alg":"HS256"}`, `{"alg":"ES256","crit":["exp"]}`, `{"alg":["ES256"]}`, `{}`, `[]`, `null`,
+		`{"alg":"none"}`, `{"alg":"ES256","kid":"1"}`, `{"alg":"HS256"}`, `{"alg":"ES256K"}`, `{"alg":"Ed448"}`, `{"alg":"EdDSA"}`, `{"alg":"ES256","crit":["exp"]}`, `{"alg":["ES256"]}`, `{}`, `[]`, `null`,
 	} {
 		f.Add(enc([]byte(header)) + "." + enc([]byte(payload)) + ".")
 		f.Add(enc([]byte(header)) + "." + enc([]byte(payload)) + "." + enc(make([]byte, 64)))
+		f.Add(enc([]byte(header)) + "." + enc([]byte(payload)) + "." + enc(make([]byte, 114)))
 	}
 	c := &config.RuntimeConfig{
 		Issuer: "https://auth.example.com", Audience: "https://mcp.example.com",
@@ -63,9 +64,11 @@ func FuzzVerifyAcceptsNothingUnsigned(f *testing.F) {
 		f.Fatal(err)
 	}
 	rules := newRules(c, p)
-	set, err := parseKeySet([]byte(`{"keys":[{"kty":"EC","kid":"1","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}`))
-	if err != nil {
-		f.Fatal(err)
+	set, err := parseKeySet([]byte(`{"keys":[{"kty":"EC","kid":"1","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"},` +
+		`{"kty":"EC","kid":"1","crv":"secp256k1","x":"JvmooWYNdnIcKJVb24mQTBQB5IcDkmqiKcPZCXf-zPw","y":"zZHZ_neEoFdH0Jx8smDpqMwVCCwCCgUkROe0QwhtCGs"},` +
+		`{"kty":"OKP","kid":"1","crv":"Ed448","x":"-zf8Qt_N15JqUWxOb_6ekLaoFnSIrFNtx0Y-gT67AWisyLGeinK2tDyBs-IqrdGbgCSBAZZdahCA"}]}`))
+	if err != nil || len(set.keys) != 3 {
+		f.Fatal(err, set)
 	}
 	f.Fuzz(func(t *testing.T, token string) {
 		c, refusal := parseCompact(token)

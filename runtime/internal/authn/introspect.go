@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -33,8 +34,7 @@ type introspector struct {
 	// keys are set where the issuer offers signed answers (RFC 9701), which are
 	// then asked for and wanted.
 	keys *Keys
-	// stale is how long keys are believed, and algorithms those of their answers,
-	// empty for all.
+	// stale is how long keys are believed, and algorithms those of their answers.
 	stale      time.Duration
 	algorithms []string
 }
@@ -133,7 +133,7 @@ func (i *introspector) readSigned(ctx context.Context, token string) (claims, er
 	if refusal != nil {
 		return nil, fmt.Errorf("the signed introspection answer: %w", refusal)
 	}
-	if !allows(i.algorithms, c.algName) {
+	if !slices.Contains(i.algorithms, c.algName) {
 		return nil, errors.New("the signed introspection answer: alg is not among tokens.algorithms")
 	}
 	set, refusal := i.keys.set(ctx, i.stale)

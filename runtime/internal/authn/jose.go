@@ -11,43 +11,58 @@ import (
 )
 
 // algorithms are the asymmetric JWS algorithms that are verified here, with the
-// key they need. Ed448 and ES256K are left out: neither is in the standard library
-// or asked of anyone by OAuth (FAPI 2.0 wants PS256, ES256 or EdDSA with Ed25519). What is not in this table, none and HMAC above all, is refused
+// keys they need. What is not in this table, none and HMAC above all, is refused
 // before anything is computed (RFC 8725 section 3.1).
 var algorithms = map[string]algorithm{
-	"ES256": newAlgorithm(jwa.ES256, jwa.EC, jwa.P256),
-	"ES384": newAlgorithm(jwa.ES384, jwa.EC, jwa.P384),
-	"ES512": newAlgorithm(jwa.ES512, jwa.EC, jwa.P521),
-	"RS256": newAlgorithm(jwa.RS256, jwa.RSA, ""),
-	"RS384": newAlgorithm(jwa.RS384, jwa.RSA, ""),
-	"RS512": newAlgorithm(jwa.RS512, jwa.RSA, ""),
-	"PS256": newAlgorithm(jwa.PS256, jwa.RSA, ""),
-	"PS384": newAlgorithm(jwa.PS384, jwa.RSA, ""),
-	"PS512": newAlgorithm(jwa.PS512, jwa.RSA, ""),
-	"EdDSA": newAlgorithm(jwa.EdDSA, jwa.OKP, jwa.Ed25519),
-	// The same by its full name (RFC 9864).
+	"ES256":  newAlgorithm(jwa.ES256, jwa.EC, jwa.P256),
+	"ES384":  newAlgorithm(jwa.ES384, jwa.EC, jwa.P384),
+	"ES512":  newAlgorithm(jwa.ES512, jwa.EC, jwa.P521),
+	"ES256K": {jwa.EC, verifiers{curveSecp256k1: es256k{}}},
+	"RS256":  newAlgorithm(jwa.RS256, jwa.RSA, ""),
+	"RS384":  newAlgorithm(jwa.RS384, jwa.RSA, ""),
+	"RS512":  newAlgorithm(jwa.RS512, jwa.RSA, ""),
+	"PS256":  newAlgorithm(jwa.PS256, jwa.RSA, ""),
+	"PS384":  newAlgorithm(jwa.PS384, jwa.RSA, ""),
+	"PS512":  newAlgorithm(jwa.PS512, jwa.RSA, ""),
+	// The one name leaves the curve to the key (RFC 8037 section 3.1), the others say
+	// it (RFC 9864).
+	"EdDSA":   {jwa.OKP, verifiers{jwa.Ed25519: libraryVerifier(jwa.EdDSA), jwa.Ed448: ed448Verifier{}}},
 	"Ed25519": newAlgorithm(jwa.EdDSA, jwa.OKP, jwa.Ed25519),
+	"Ed448":   {jwa.OKP, verifiers{jwa.Ed448: ed448Verifier{}}},
 }
 
-// sameAlgorithm tells whether two names mean one algorithm. Of the curves that
-// EdDSA leaves open, keys of one are known here.
-func sameAlgorithm(a, b string) bool {
-	edwards := func(name string) bool { return name == "EdDSA" || name == "Ed25519" }
-	return a == b || edwards(a) && edwards(b)
+// sameAlgorithm tells whether two names mean one algorithm with keys of a curve.
+func sameAlgorithm(a, b string, curve jwa.EllipticCurveAlgorithm) bool {
+	return fullName(a, curve) == fullName(b, curve)
+}
+
+// fullName is the name of RFC 9864 for what EdDSA means with keys of a curve.
+func fullName(name string, curve jwa.EllipticCurveAlgorithm) string {
+	if name == "EdDSA" {
+		return curve.String()
+	}
+	return name
 }
 
 type algorithm struct {
-	verifier jws.Verifier
-	keyType  jwa.KeyType
-	curve    jwa.EllipticCurveAlgorithm
+	keyType   jwa.KeyType
+	verifiers verifiers
 }
 
+// verifiers are by the curve of the key, "" for RSA.
+type verifiers map[jwa.EllipticCurveAlgorithm]jws.Verifier
+
+// newAlgorithm returns one that the library verifies.
 func newAlgorithm(alg jwa.SignatureAlgorithm, keyType jwa.KeyType, curve jwa.EllipticCurveAlgorithm) algorithm {
+	return algorithm{keyType: keyType, verifiers: verifiers{curve: libraryVerifier(alg)}}
+}
+
+func libraryVerifier(alg jwa.SignatureAlgorithm) jws.Verifier {
 	verifier, err := jws.NewVerifier(alg)
 	if err != nil {
 		panic(err) // only if the library drops an algorithm
 	}
-	return algorithm{verifier: verifier, keyType: keyType, curve: curve}
+	return verifier
 }
 
 // compact is a parsed JWS compact serialization, its signature not verified yet.

@@ -32,8 +32,9 @@ type key struct {
 	fingerprint [sha256.Size]byte // of all that is above, however the JWK is spelt
 }
 
+// fits tells whether the key is one that the algorithm of that name verifies with.
 func (k *key) fits(name string, alg algorithm) bool {
-	return k.keyType == alg.keyType && k.curve == alg.curve && (k.alg == "" || sameAlgorithm(k.alg, name))
+	return k.keyType == alg.keyType && alg.verifiers[k.curve] != nil && (k.alg == "" || sameAlgorithm(k.alg, name, k.curve))
 }
 
 // keySet is what an issuer publishes, at one moment.
@@ -119,14 +120,31 @@ func parseKey(raw json.RawMessage) *key {
 	if json.Unmarshal(raw, &members) != nil || secretOf(members) != "" {
 		return nil
 	}
-	parsed, err := jwk.ParseKey(raw)
-	if err != nil {
-		return nil // RFC 7517 section 5: unknown or unfit keys are ignored
-	}
-	if use := parsed.KeyUsage(); use != "" && use != string(jwk.ForSignature) {
+	if ops, ok := members["key_ops"]; ok && !verifies(ops) {
 		return nil
 	}
-	if ops, ok := members["key_ops"]; ok && !verifies(ops) {
+	k, ours := parseOwn(members)
+	if !ours {
+		k = parseLibrary(raw)
+	}
+	if k == nil {
+		return nil // RFC 7517 section 5: unknown or unfit keys are ignored
+	}
+	thumbprint, ok := thumbprintOf(k.public)
+	if !ok {
+		return nil
+	}
+	k.fingerprint = fingerprint(k, thumbprint)
+	return k
+}
+
+// parseLibrary reads a JWK of a kind that the library knows.
+func parseLibrary(raw json.RawMessage) *key {
+	parsed, err := jwk.ParseKey(raw)
+	if err != nil {
+		return nil
+	}
+	if use := parsed.KeyUsage(); use != "" && use != string(jwk.ForSignature) {
 		return nil
 	}
 	k := &key{kid: parsed.KeyID(), alg: parsed.Algorithm().String(), keyType: parsed.KeyType()}
@@ -137,13 +155,8 @@ func parseKey(raw json.RawMessage) *key {
 		k.curve = typed.Crv()
 	}
 	if parsed.Raw(&k.public) != nil || !usable(k.public) {
-		return nil // as above: not on the curve, and the like
+		return nil // not on the curve, and the like
 	}
-	thumbprint, ok := thumbprintOf(k.public)
-	if !ok {
-		return nil
-	}
-	k.fingerprint = fingerprint(k, thumbprint)
 	return k
 }
 

@@ -114,6 +114,9 @@ func publicThumbprint(members map[string]json.RawMessage) (t Thumbprint, ok bool
 // thumbprintOf is the RFC 7638 thumbprint of a public key, the same for every
 // spelling of its JWK.
 func thumbprintOf(public any) (t Thumbprint, ok bool) {
+	if t, ok := ownThumbprint(public); ok {
+		return t, true
+	}
 	if !usable(public) {
 		return t, false // the library panics on points that are far off their curve
 	}

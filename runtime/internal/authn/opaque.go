@@ -73,7 +73,7 @@ func NewOpaque(ctx context.Context, cfg OpaqueConfig) (*Opaque, error) {
 	}
 	asker, err := newAskers(ctx, cfg, introspector{
 		issuer: cfg.Runtime.Issuer, clientID: i.ClientID, client: cfg.Client, auth: auth, skew: cfg.Policy.ClockSkew,
-		stale: maxStale(&cfg.Runtime.Tokens), algorithms: cfg.Runtime.Tokens.Algorithms,
+		stale: maxStale(&cfg.Runtime.Tokens), algorithms: cfg.Runtime.Tokens.AllowedAlgorithms(),
 	})
 	if err != nil {
 		return nil, err

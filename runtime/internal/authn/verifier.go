@@ -44,14 +44,14 @@ type VerifyObserver interface {
 type Verifier struct {
 	cfg     VerifierConfig
 	rules   *rules
-	allowed []string // algorithms; empty means all
+	allowed []string // algorithms
 	stale   time.Duration
 	cache   cache
 }
 
 // NewVerifier returns a Verifier with an empty memory.
 func NewVerifier(cfg VerifierConfig) *Verifier {
-	return &Verifier{cfg: cfg, rules: newRules(cfg.Runtime, cfg.Policy), allowed: cfg.Runtime.Tokens.Algorithms, stale: maxStale(&cfg.Runtime.Tokens)}
+	return &Verifier{cfg: cfg, rules: newRules(cfg.Runtime, cfg.Policy), allowed: cfg.Runtime.Tokens.AllowedAlgorithms(), stale: maxStale(&cfg.Runtime.Tokens)}
 }
 
 // Verify returns whom the token speaks for. Its errors are *Error.
@@ -93,7 +93,7 @@ func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now ti
 	if err != nil {
 		return nil, nil, err
 	}
-	if !allows(v.allowed, c.algName) {
+	if !slices.Contains(v.allowed, c.algName) {
 		return nil, nil, refuse(BadAlgorithm, "alg is not among tokens.algorithms")
 	}
 	set, err = checkSignature(ctx, c, set, v.cfg.Keys)
@@ -111,12 +111,6 @@ func (v *Verifier) verify(ctx context.Context, token string, set *keySet, now ti
 	}
 	p, err := v.rules.judge(claims, c.typed, now)
 	return p, set, err
-}
-
-// allows tells whether a list of algorithms, where an empty one means all, has
-// alg.
-func allows(algorithms []string, alg string) bool {
-	return len(algorithms) == 0 || slices.Contains(algorithms, alg)
 }
 
 // checkSignature returns the keys that the signature was checked against, which
@@ -154,7 +148,7 @@ func unverified(c *compact, set *keySet) *Error {
 
 func verifiesAny(c *compact, keys []*key) bool {
 	for _, k := range keys {
-		if c.algorithm.verifier.Verify([]byte(c.signingInput), c.signature, k.public) == nil {
+		if c.algorithm.verifiers[k.curve].Verify([]byte(c.signingInput), c.signature, k.public) == nil {
 			return true
 		}
 	}

@@ -20,8 +20,9 @@ type TokensApplyConfiguration struct {
 	// fragment. For type JWT. Default: where the issuer's metadata says.
 	JWKSURI *string `json:"jwksURI,omitempty"`
 	// algorithms are the JWS algorithms (RFC 7518) that access tokens may be signed with; for type Opaque, introspection answers that the issuer
-	// signs (RFC 9701). Default: all that there are to choose from, which are the asymmetric ones; none and HMAC are never accepted (RFC 8725).
-	// Ed25519 (RFC 9864) is EdDSA by its full name: list both where the issuer may write either.
+	// signs (RFC 9701). Default: all that there are to choose from, which are the asymmetric ones, but ES256K (RFC 8812) and Ed448, which few
+	// issuers have; none and HMAC are never accepted (RFC 8725). Ed25519 and Ed448 (RFC 9864) are EdDSA by its full names, and EdDSA is either, as
+	// the issuer's key is: list both names where the issuer may write either.
 	Algorithms []apiv1alpha1.SigningAlgorithm `json:"algorithms,omitempty"`
 	// scopeClaims are the claims that scopes are read from, in this order: the first that a token has counts, a string of names separated by
 	// spaces or a list of names. Default: scope, scp.
