@@ -34,9 +34,9 @@ func parseOwn(members map[string]json.RawMessage) (k *key, ours bool) {
 	if !ok || kty != curve.keyType.String() {
 		return nil, false
 	}
-	kid, ok1 := stringMember(members, "kid")
-	alg, ok2 := stringMember(members, "alg")
-	use, ok3 := stringMember(members, "use")
+	kid, ok1 := optionalMember(members, "kid")
+	alg, ok2 := optionalMember(members, "alg")
+	use, ok3 := optionalMember(members, "use")
 	if !ok1 || !ok2 || !ok3 || use != "" && use != string(jwk.ForSignature) {
 		return nil, true
 	}
@@ -45,6 +45,15 @@ func parseOwn(members map[string]json.RawMessage) (k *key, ours bool) {
 		return nil, true
 	}
 	return &key{kid: kid, alg: alg, keyType: curve.keyType, curve: jwa.EllipticCurveAlgorithm(crv), public: public}, true
+}
+
+// optionalMember is stringMember where null is no member, as it is to the library:
+// some issuers write it for what they have not got.
+func optionalMember(members map[string]json.RawMessage, name string) (string, bool) {
+	if string(members[name]) == "null" {
+		return "", true
+	}
+	return stringMember(members, name)
 }
 
 // bytesMember reads a base64url member of exactly size bytes.

@@ -66,6 +66,9 @@ func TestKeysOfOwnCurvesThatAreNone(t *testing.T) {
 	}{
 		"secp256k1":                             {koblitz, true},
 		"secp256k1 without alg and use":         {without(koblitz, "alg", "use"), true},
+		"secp256k1 with null for alg":           {with(koblitz, "alg", nil), true},
+		"secp256k1 with null for kid and use":   {with(with(koblitz, "kid", nil), "use", nil), true},
+		"secp256k1 with null for y":             {with(koblitz, "y", nil), false},
 		"secp256k1, private":                    {with(koblitz, "d", "AQ"), false},
 		"secp256k1 for encryption":              {with(koblitz, "use", "enc"), false},
 		"secp256k1 with a use of another kind":  {with(koblitz, "use", []string{"sig"}), false},
