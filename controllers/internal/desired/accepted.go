@@ -3,6 +3,7 @@ package desired
 import (
 	"cmp"
 	"encoding/json"
+	"strings"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -36,12 +37,15 @@ func AcceptedOf(s *v1alpha1.SecuredMCPServer) Accepted {
 	return Accepted{Policy: encoded(&policy), Workload: encoded(&workload)}
 }
 
+// encoded leaves schemas as they are, to the byte: they are part of the revision.
 func encoded(spec *v1alpha1.SecuredMCPServerSpec) string {
-	raw, err := json.Marshal(spec)
-	if err != nil {
+	var raw strings.Builder
+	encoder := json.NewEncoder(&raw)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(spec); err != nil {
 		panic(err) // it has been decoded from JSON
 	}
-	return string(raw)
+	return strings.TrimSuffix(raw.String(), "\n")
 }
 
 // Half tells whether one half is known and the other is not.
