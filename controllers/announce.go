@@ -16,32 +16,41 @@ import (
 )
 
 // noteConfig notes of pods that are seen first, and have been told of nothing, what the
-// ConfigMap has before this pass changes it: they may have mounted that. A pod that has
-// started before and takes no requests will not be asked, and nobody knows what the
-// ConfigMap had when it started.
+// ConfigMap has before this pass changes it: they may have mounted that.
 func (r *Reconciler) noteConfig(ctx context.Context, s *scope) error {
 	given, version, err := r.given(ctx, s.server)
 	if err != nil {
 		return err
-	}
-	before := unknown
-	if given != nil {
-		before = announcement(given.Revision, version)
 	}
 	for i := range s.pods {
 		p := &s.pods[i]
 		if !hasKubelet(p) || !neverTold(p) {
 			continue
 		}
-		mounted := before
-		if hasStarted(p) && !takesRequests(p) {
-			mounted = unknown
-		}
-		if r.asker.answers.note(p, mounted) {
+		if r.asker.answers.note(p, mountedBy(p, given, version)) {
 			r.askAgain(p)
 		}
 	}
 	return nil
+}
+
+// mountedBy is the announcement of what p has mounted, which has been told of nothing.
+// Nobody knows it of a pod that is older than what the ConfigMap has: an operator that died
+// before it told the pods may have left it with what there was. Nor of one that has started
+// before and takes no requests, since that will not be asked.
+func mountedBy(p *corev1.Pod, given *served, version string) string {
+	if given == nil || given.changedAfter(p) || hasStarted(p) && !takesRequests(p) {
+		return unknown
+	}
+	return announcement(given.Revision, version)
+}
+
+// changedAfter tells whether the operator changed the ConfigMap after p was made. Both
+// times are the API server's, in whole seconds: a pod of a new server, which often comes
+// in the second of its ConfigMap, is not older. Where several API servers have clocks that
+// differ, a pod made about then may be told once in vain, or not and go by what it says.
+func (s *served) changedAfter(p *corev1.Pod) bool {
+	return s.changed != nil && s.changed.After(p.CreationTimestamp.Time)
 }
 
 // announceConfig changes an annotation of the pods when the ConfigMap has

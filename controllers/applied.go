@@ -45,19 +45,38 @@ const inShort = "InShort"
 // appliedOf returns what the operator has applied of o, which is as the API server
 // has it, or as the cache does.
 func appliedOf(o client.Object) (applied, error) {
-	entries := o.GetManagedFields()
-	i := slices.IndexFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return appliedByUs(e) && e.Subresource == "" })
-	if i < 0 {
+	entry := entryOfUs(o)
+	if entry == nil {
 		return applied{}, nil
 	}
-	if entries[i].FieldsType != inShort {
+	if entry.FieldsType != inShort {
 		return shorten(o)
 	}
 	var a applied
-	if err := json.Unmarshal(entries[i].FieldsV1.GetRawBytes(), &a); err != nil {
+	if err := json.Unmarshal(entry.FieldsV1.GetRawBytes(), &a); err != nil {
 		return applied{}, fmt.Errorf("reading what the cache has of %s: %w", o.GetName(), err)
 	}
 	return a, nil
+}
+
+// appliedAt is when the operator last changed cm by applying, by the clock of the API
+// server; nil if it has not. An apply that changes nothing leaves the time as it is.
+func appliedAt(cm *corev1.ConfigMap) *metav1.Time {
+	if entry := entryOfUs(cm); entry != nil {
+		return entry.Time
+	}
+	return nil
+}
+
+// entryOfUs is the entry of the managed fields of o that says what the operator has
+// applied, nil if there is none.
+func entryOfUs(o client.Object) *metav1.ManagedFieldsEntry {
+	entries := o.GetManagedFields()
+	i := slices.IndexFunc(entries, func(e metav1.ManagedFieldsEntry) bool { return appliedByUs(e) && e.Subresource == "" })
+	if i < 0 {
+		return nil
+	}
+	return &entries[i]
 }
 
 // is tells whether all that is wanted has been applied, and nothing else.

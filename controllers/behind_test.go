@@ -1,9 +1,11 @@
 package controllers_test
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -78,23 +80,24 @@ func (w *world) unready(s *v1alpha1.SecuredMCPServer, suffix string) {
 	})
 }
 
+// changesOfConfigMaps are what has an operator write the ConfigMap.
+var changesOfConfigMaps = map[string]func(*world, *v1alpha1.SecuredMCPServer){
+	"an edit": func(w *world, s *v1alpha1.SecuredMCPServer) {
+		w.update(s, func() { s.Spec.RequiredScopes = nil })
+	},
+	"an edit by hand that it heals": func(w *world, s *v1alpha1.SecuredMCPServer) {
+		cm := named(s, &corev1.ConfigMap{})
+		w.update(cm, func() { cm.Data["config.json"] = "{}" })
+	},
+	"a ConfigMap that has gone": func(w *world, s *v1alpha1.SecuredMCPServer) {
+		w.delete(named(s, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{}}}))
+	},
+}
+
 // Pods that have been told of nothing, which is what most have, are told at once of what
 // the first pass of an operator changes: what they say may be of before.
 func TestTheFirstPassTellsPodsOfWhatItChanges(t *testing.T) {
-	edit := func(w *world, s *v1alpha1.SecuredMCPServer) {
-		w.update(s, func() { s.Spec.RequiredScopes = nil })
-	}
-	tests := map[string]func(*world, *v1alpha1.SecuredMCPServer){
-		"an edit": edit,
-		"an edit by hand that it heals": func(w *world, s *v1alpha1.SecuredMCPServer) {
-			cm := named(s, &corev1.ConfigMap{})
-			w.update(cm, func() { cm.Data["config.json"] = "{}" })
-		},
-		"a ConfigMap that has gone": func(w *world, s *v1alpha1.SecuredMCPServer) {
-			w.delete(named(s, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{}}}))
-		},
-	}
-	for name, change := range tests {
+	for name, change := range changesOfConfigMaps {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			s, _, _ := w.withPods()
@@ -103,6 +106,79 @@ func TestTheFirstPassTellsPodsOfWhatItChanges(t *testing.T) {
 			change(w, s)
 			w.settlePass(s)
 			w.wantPodWrites("PATCH pods/a-1", "PATCH pods/a-2", "PATCH pods/a-unready")
+			w.settle(s)
+			w.settle(s)
+			w.wantPodWrites()
+		})
+	}
+}
+
+// An operator that died between the ConfigMap and the pods leaves some that say what they
+// should and were told of nothing. Their kubelets may have brought them what was there
+// before, and they load it when they have answered.
+func TestPodsAreToldOfWhatAnOperatorChangedThatDied(t *testing.T) {
+	for name, change := range changesOfConfigMaps {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s, _, _ := w.withPods()
+			nextSecond()
+			change(w, s)
+			w.writes.kill(&life{arrives: true})
+			if err := w.attempt(s); !errors.Is(err, errKilled) {
+				t.Fatalf("error %v, want %v", err, errKilled)
+			}
+			w.startAnew()
+			w.settlePass(s)
+			w.wantPodWrites("PATCH pods/a-1", "PATCH pods/a-2")
+			w.settle(s)
+			w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+			w.startAnew()
+			w.settle(s)
+			w.settle(s)
+			w.wantPodWrites()
+		})
+	}
+}
+
+// nextSecond waits until what is written is later than what there is, by the whole
+// seconds that the API server keeps.
+func nextSecond() {
+	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+}
+
+// Pods that are made after the last change of the ConfigMap, be it in the same second,
+// have mounted what it has: no operator tells them.
+func TestPodsThatAreNewerThanTheConfigMapAreNotTold(t *testing.T) {
+	change := func(w *world, s *v1alpha1.SecuredMCPServer) {
+		nextSecond()
+		w.update(s, func() { s.Spec.RequiredScopes, s.Spec.Workload.Image = nil, "registry.example.com/other:1" })
+		w.settle(s)
+		w.wantPodWrites("PATCH pods/a-1", "PATCH pods/a-2")
+	}
+	for name, come := range map[string]func(*world, *v1alpha1.SecuredMCPServer){
+		"of a new server": func(*world, *v1alpha1.SecuredMCPServer) {},
+		"of a scale-up": func(w *world, s *v1alpha1.SecuredMCPServer) {
+			change(w, s)
+			w.runningPod(s, "3")
+		},
+		"of a rollout": func(w *world, s *v1alpha1.SecuredMCPServer) {
+			change(w, s)
+			for before, now := range map[string]string{"1": "3", "2": "4"} {
+				w.runningPod(s, now)
+				w.settle(s)
+				w.delete(w.podTemplate(s, before))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.server("a")
+			w.serve(s, "1", "2")
+			come(w, s)
+			w.settle(s)
+			w.settle(s)
+			w.wantPodWrites()
+			w.startAnew()
 			w.settle(s)
 			w.settle(s)
 			w.wantPodWrites()

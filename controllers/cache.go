@@ -86,7 +86,7 @@ func trimChild(in any) (any, error) {
 
 // entriesInShort returns the entries of the operator in the managed fields of o,
 // without the fields. They are how a pass knows whose o is, and whether there is
-// anything to write, or to give up.
+// anything to write, or to give up. Of a ConfigMap they say when it was written, too.
 func entriesInShort(o client.Object) ([]metav1.ManagedFieldsEntry, error) {
 	a, err := appliedOf(o)
 	if err != nil {
@@ -96,13 +96,18 @@ func entriesInShort(o client.Object) ([]metav1.ManagedFieldsEntry, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, timed := o.(*corev1.ConfigMap)
 	var left []metav1.ManagedFieldsEntry
 	for _, e := range o.GetManagedFields() {
-		if appliedByUs(e) || updatedByUs(e) {
-			left = append(left, metav1.ManagedFieldsEntry{
-				Manager: FieldOwner, Operation: e.Operation, Subresource: e.Subresource, FieldsType: inShort, FieldsV1: metav1.NewFieldsV1(string(short)),
-			})
+		if !appliedByUs(e) && !updatedByUs(e) {
+			continue
 		}
+		if !timed {
+			e.Time = nil
+		}
+		left = append(left, metav1.ManagedFieldsEntry{
+			Manager: FieldOwner, Operation: e.Operation, Subresource: e.Subresource, Time: e.Time, FieldsType: inShort, FieldsV1: metav1.NewFieldsV1(string(short)),
+		})
 	}
 	return left, nil
 }

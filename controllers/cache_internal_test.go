@@ -78,6 +78,31 @@ func TestTheCacheKeepsLittleOfAChild(t *testing.T) {
 	}
 }
 
+// Pods that are older than the ConfigMap may have mounted something else. Of other
+// children nobody reads when they were written.
+func TestTheCacheKnowsWhenAConfigMapWasWritten(t *testing.T) {
+	r, server := reconcilerOfEverything(t)
+	for _, c := range childrenAsTheyAre(t, r, server) {
+		if err := r.client.Apply(t.Context(), c.configuration(), client.ForceOwnership); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range childrenAsTheyAre(t, r, server) {
+		written := entryOfUs(c.live).Time
+		o, err := trimmed(c.live)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o, err = trimmed(o); err != nil { // what was cached may come by again
+			t.Fatal(err)
+		}
+		kept := entryOfUs(o)
+		if kept.FieldsType != inShort || (c.kind == kindConfigMap) != kept.Time.Equal(written) {
+			t.Errorf("of %s, which was written at %v, the cache has %+v", c.kind, written, kept)
+		}
+	}
+}
+
 func size(t *testing.T, c child) int {
 	t.Helper()
 	o, err := trimmed(c.live)

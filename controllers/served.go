@@ -24,6 +24,9 @@ type served struct {
 	Broken   bool   `json:"broken,omitempty"`
 	Resource string `json:"resource,omitempty"`
 	Tools    int32  `json:"tools,omitempty"`
+	// changed is when the operator wrote its ConfigMap last. It is not said in short: the
+	// managed fields have it.
+	changed *metav1.Time
 }
 
 // servedKey is the key of a served in the ConfigMaps that the cache holds, in place
@@ -92,6 +95,7 @@ func (r *Reconciler) given(ctx context.Context, server *v1alpha1.SecuredMCPServe
 	if err := json.Unmarshal([]byte(short), given); err != nil {
 		return nil, "", err
 	}
+	given.changed = appliedAt(cm)
 	return given, cm.ResourceVersion, nil
 }
 
