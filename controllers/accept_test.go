@@ -117,8 +117,8 @@ func TestObjectOfAnotherIsNeverOverwritten(t *testing.T) {
 		write    string
 		enforced string
 	}{
-		{"ServiceAccount", &corev1.ServiceAccount{}, "PATCH serviceaccounts/a", "False NotDeployed"},
 		{"ConfigMap", &corev1.ConfigMap{Data: map[string]string{"config.json": "theirs"}}, "PATCH configmaps/a", "False NotDeployed"},
+		{"ServiceAccount", &corev1.ServiceAccount{}, "PATCH serviceaccounts/a", "Unknown NoReadyReplicas"},
 		{"Service", &corev1.Service{Spec: corev1.ServiceSpec{Ports: []corev1.ServicePort{{Port: 1234}}}}, "PATCH services/a", "Unknown NoReadyReplicas"},
 		{"NetworkPolicy", &networkingv1.NetworkPolicy{}, "PATCH networkpolicies/a", "Unknown NoReadyReplicas"},
 		{"Deployment", strangersDeployment(), "PATCH deployments/a", "Unknown NoReadyReplicas"},

@@ -128,8 +128,8 @@ func (r *Reconciler) findChildren(ctx context.Context, s *scope, server *v1alpha
 		desired.LeadIngress(ingress, change.tls)
 	}
 	children := []child{
-		newChild(kindServiceAccount, &corev1.ServiceAccount{}, desired.ServiceAccount(server)),
 		newChild(kindConfigMap, &corev1.ConfigMap{}, desired.ConfigMap(server, config)),
+		newChild(kindServiceAccount, &corev1.ServiceAccount{}, desired.ServiceAccount(server)),
 		newChild(kindService, &corev1.Service{}, service),
 		// Before the pods, so that none is ever reached without it.
 		newChild(kindNetworkPolicy, &networkingv1.NetworkPolicy{}, policy),

@@ -101,7 +101,7 @@ func TestOneChildThatCannotBeAppliedKeepsNothingElseFromIt(t *testing.T) {
 	if err := w.attempt(s); err == nil {
 		t.Fatal("no error")
 	}
-	w.wantWrites("PATCH configmaps/a", "PATCH deployments/a", "PATCH poddisruptionbudgets/a", "PATCH pods/a-1", "PATCH pods/a-2", "PATCH securedmcpservers/a/status")
+	w.wantWrites("PATCH configmaps/a", "PATCH deployments/a", "PATCH poddisruptionbudgets/a", "PATCH pods/a-1", "PATCH pods/a-2", "PATCH securedmcpservers/a/status", "PATCH serviceaccounts/a")
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
 	if s.Status.ObservedGeneration != 1 {
 		t.Errorf("status claims to be about generation %d, want 1 until all is applied", s.Status.ObservedGeneration)

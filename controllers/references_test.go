@@ -217,7 +217,7 @@ func TestMountsFollowTheSpec(t *testing.T) {
 				s.Spec.Exposure.TLS = &v1alpha1.PodTLS{SecretName: "pod-tls"}
 			},
 			[]string{"config", "introspection-client", "issuer-ca", "redis-password", "tls"},
-			[]string{"PATCH configmaps/a", "PATCH deployments/a", "PATCH networkpolicies/a", "PATCH services/a"},
+			[]string{"PATCH configmaps/a", "PATCH deployments/a", "PATCH networkpolicies/a", "PATCH serviceaccounts/a", "PATCH services/a"},
 		},
 		{
 			"nothing",
@@ -225,7 +225,7 @@ func TestMountsFollowTheSpec(t *testing.T) {
 				s.Spec.Tokens, s.Spec.RateLimit, s.Spec.Exposure.TLS = v1alpha1.Tokens{}, nil, nil
 			},
 			[]string{"config"},
-			[]string{"PATCH configmaps/a", "PATCH deployments/a", "PATCH networkpolicies/a", "PATCH services/a"},
+			[]string{"PATCH configmaps/a", "PATCH deployments/a", "PATCH networkpolicies/a", "PATCH serviceaccounts/a", "PATCH services/a"},
 		},
 	} {
 		w.update(s, step.change)
