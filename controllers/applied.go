@@ -34,7 +34,8 @@ type applied struct {
 	Replicas *int32 `json:"replicas,omitempty"`
 	// TLS tells whether the pods of a Deployment speak it.
 	TLS bool `json:"tls,omitempty"`
-	// Annotations are those of an Ingress.
+	// ClassName and Annotations are those of an Ingress.
+	ClassName   string            `json:"className,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
 }
 
@@ -99,7 +100,7 @@ func shorten(o client.Object) (applied, error) {
 		}
 		a.TLS = desired.SpeaksTLS(fields)
 	case *networkingv1ac.IngressApplyConfiguration:
-		a.Annotations = fields.Annotations
+		a.ClassName, a.Annotations = classWanted(fields).field, fields.Annotations
 	}
 	return a, err
 }

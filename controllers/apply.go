@@ -112,14 +112,29 @@ func (r *Reconciler) settle(ctx context.Context, s *scope, c *child) error {
 	if !c.wanted {
 		return r.remove(ctx, s.server, c)
 	}
+	if c.leaves() {
+		return r.leadLeaving(ctx, s, c) // another is made when it has gone
+	}
 	if err := r.releaseUpdates(ctx, c); err != nil {
 		return err
 	}
-	if c.exists() {
+	existed := c.exists()
+	if existed {
 		if current, err := c.current(); current || err != nil {
 			return err
 		}
+		if err := r.makeWay(ctx, s, c); err != nil || c.leaves() {
+			return err
+		}
 	}
+	err := r.apply(ctx, c)
+	if existed && !c.exists() && refused(err) {
+		s.soonest(quotaPatience)
+	}
+	return err
+}
+
+func (r *Reconciler) apply(ctx context.Context, c *child) error {
 	err := r.client.Apply(ctx, c.configuration(), client.ForceOwnership)
 	if apierrors.IsInvalid(err) && c.exists() {
 		err = r.overwrite(ctx, c, err)

@@ -79,7 +79,7 @@ func trimChild(in any) (any, error) {
 	}
 	o.SetManagedFields(entries)
 	o.SetLabels(nil)
-	o.SetAnnotations(nil)
+	o.SetAnnotations(keptAnnotations(o))
 	trimContent(o)
 	return o, nil
 }

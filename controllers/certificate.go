@@ -50,10 +50,10 @@ func (s *scope) lacksCertificate(reason, message string) {
 	s.no(v1alpha1.ConditionExposed, reason, message)
 }
 
-// keepSecret has the Ingress go on with the Secret that it has until there is the
+// keepSecret has the Ingress, or the one in its place, go on with the Secret that it has until there is the
 // certificate that is asked for in its place: clients accept the one and not what an
 // ingress controller serves for want of the other.
-func (s *scope) keepSecret(children []child, want *networkingv1ac.IngressApplyConfiguration) {
+func (r *Reconciler) keepSecret(s *scope, children []child, want *networkingv1ac.IngressApplyConfiguration) {
 	var ingress, certificate *child
 	for i := range children {
 		switch children[i].kind {
@@ -63,7 +63,8 @@ func (s *scope) keepSecret(children []child, want *networkingv1ac.IngressApplyCo
 			certificate = &children[i]
 		}
 	}
-	if want == nil || certificate == nil || !certificate.wanted || !ingress.exists() || !ours(ingress.live, s.server) {
+	before := r.anew.before(s.server, ingress)
+	if want == nil || certificate == nil || !certificate.wanted || before == nil {
 		return
 	}
 	if certificate.missing == "" && ours(certificate.live, s.server) {
@@ -71,7 +72,7 @@ func (s *scope) keepSecret(children []child, want *networkingv1ac.IngressApplyCo
 			return
 		}
 	}
-	s.keptSecret = desired.KeepSecret(want, ingress.live.(*networkingv1.Ingress))
+	s.keptSecret = desired.KeepSecret(want, before)
 }
 
 // wantsCertificate tells whether cert-manager makes the certificate of what is routed.

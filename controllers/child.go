@@ -150,7 +150,7 @@ func (r *Reconciler) findChildren(ctx context.Context, s *scope, server *v1alpha
 	if !s.hidden {
 		r.wary.Delete(client.ObjectKeyFromObject(server))
 	}
-	s.keepSecret(children, ingress)
+	r.keepSecret(s, children, ingress)
 	return children, leaveReplicas(server, deployment, wanted)
 }
 

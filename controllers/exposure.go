@@ -33,7 +33,7 @@ func (r *Reconciler) observeExposure(ctx context.Context, s *scope) error {
 	if ready, err := r.observeCertificate(ctx, s, routes); !ready || err != nil {
 		return err
 	}
-	s.judgeExposure(routes)
+	s.judgeExposure(leavingLast(routes))
 	return nil
 }
 
@@ -102,6 +102,10 @@ func (s *scope) judgeExposure(routes []child) {
 }
 
 func (s *scope) judgeIngress(ingress *networkingv1.Ingress) {
+	if !ingress.DeletionTimestamp.IsZero() {
+		s.judgeLeaving(ingress)
+		return
+	}
 	if len(ingress.Status.LoadBalancer.Ingress) == 0 {
 		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonIngressPending, "no ingress controller has given the Ingress an address"+class(ingress))
 		return

@@ -142,6 +142,7 @@ func TestEveryCallOfAPassMayGoWrong(t *testing.T) {
 // annotations, and patches that give ownership up.
 var faultyWorks = []string{
 	"that makes the children", "that replaces the pods and takes the exposure away", "that overwrites what was edited by hand", "that finds a child without its label",
+	"that makes an Ingress of another class anew",
 }
 
 // failEverywhere has a pass go wrong at its first call, at its second with

@@ -89,6 +89,20 @@ var works = map[string]work{
 		},
 		want: func(w *world, s *v1alpha1.SecuredMCPServer) { w.wantOpen(s, "in the end", tlsOfBoth) },
 	},
+	"that makes an Ingress of another class anew": {
+		change: func(w *world, s *v1alpha1.SecuredMCPServer) { w.exposedAs(s, "other") },
+		want:   func(w *world, s *v1alpha1.SecuredMCPServer) { w.wantOther(s) },
+	},
+	"that makes an Ingress anew that somebody held": {
+		change: func(w *world, s *v1alpha1.SecuredMCPServer) {
+			in := w.ingressOf(s)
+			w.update(in, func() { in.Finalizers = []string{"example.com/balancer"} })
+			w.exposedAs(s, "other")
+			w.settle(s)
+			w.letGo(s)
+		},
+		want: func(w *world, s *v1alpha1.SecuredMCPServer) { w.wantOther(s) },
+	},
 	"that takes a resource over": {
 		prepare: func(w *world, s *v1alpha1.SecuredMCPServer) {
 			older := w.server("a-before-" + s.Name)

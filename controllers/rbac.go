@@ -20,7 +20,7 @@ package controllers
 // ConfigMaps: get, list, watch, create and patch for children as those above; get also reads the CA bundles that servers name, to ask their issuers and to say which one is missing.
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch
 //
-// Children that come and go with the spec: get, list, watch, create and patch as for the others; delete when the spec no longer asks for them.
+// Children that come and go with the spec: get, list, watch, create and patch as for the others; delete when the spec no longer asks for them, and Ingresses to make them anew when their class changes.
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=ingresses,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=autoscaling,resources=horizontalpodautoscalers,verbs=get;list;watch;create;patch;delete

@@ -47,6 +47,8 @@ type Reconciler struct {
 	// ready is since when pods are ready, of servers whose pods are being replaced by
 	// those that speak TLS, or no longer do.
 	ready spells
+	// anew is which Ingresses are made anew.
+	anew renewals
 	// kept has, by key, what was accepted last of servers whose newest spec is not.
 	kept sync.Map
 	// wary has the keys of servers whose children's names others have, or had.
@@ -148,6 +150,7 @@ func (r *Reconciler) forget(server client.ObjectKey) {
 	r.patience.end(server)
 	r.trouble.end(server)
 	r.ready.end(server)
+	r.anew.forget(server)
 	r.wary.Delete(server)
 	r.kept.Delete(server)
 	if r.prober != nil {
