@@ -20,9 +20,12 @@ import (
 // gives it another each time finds it changed in place until then.
 const anewPeriod = time.Minute
 
-// quotaPatience is when to try again where a new Ingress is refused just after the one
-// in its place has gone: a quota counts that for a moment longer.
-const quotaPatience = 2 * time.Second
+// A quota counts an Ingress for a moment longer than it is there. For quotaSpell one
+// that is refused in its place is tried again every quotaPatience.
+const (
+	quotaSpell    = 10 * time.Second
+	quotaPatience = 2 * time.Second
+)
 
 // makeWay deletes the Ingress if its class changes, and leaves c with what is there
 // then. The address in its status is that of the controller that had it: an Ingress does
@@ -137,6 +140,15 @@ func (r *renewals) note(server client.ObjectKey, class ingressClass, old *networ
 func (r *renewals) lately(server client.ObjectKey, class ingressClass) bool {
 	last, ok := r.last.Load(server)
 	return ok && last.(renewal).class == class && time.Since(last.(renewal).at) < anewPeriod
+}
+
+// again is when to try again a child of server that the API server has refused.
+func (r *renewals) again(server *v1alpha1.SecuredMCPServer, c *child) time.Duration {
+	last, ok := r.last.Load(client.ObjectKeyFromObject(server))
+	if ok && c.kind == kindIngress && !c.exists() && time.Since(last.(renewal).at) < quotaSpell {
+		return quotaPatience
+	}
+	return refusedPeriod
 }
 
 // before returns the Ingress that clients come by or, where another is to take its

@@ -4,9 +4,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	admissionv1 "k8s.io/api/admissionregistration/v1"
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -65,6 +68,33 @@ func TestAnIngressStaysWhereAnotherClassIsRefused(t *testing.T) {
 		t.Errorf("Exposed says %s", got)
 	}
 	w.wantWrites("PATCH ingresses/a", "PATCH ingresses/a", "PATCH securedmcpservers/a/status") // two passes try
+}
+
+// It counts the Ingress that has gone until its controller, which does not run here, has
+// seen that.
+func TestAQuotaThatIsLateIsAskedAgainSoon(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	ingresses := func(n string) corev1.ResourceList {
+		return corev1.ResourceList{"count/ingresses.networking.k8s.io": resource.MustParse(n)}
+	}
+	quota := named(s, &corev1.ResourceQuota{})
+	quota.Spec.Hard = ingresses("1")
+	if err := w.person.Create(t.Context(), quota); err != nil {
+		t.Fatal(err)
+	}
+	w.updateStatus(quota, func() { quota.Status.Hard, quota.Status.Used = ingresses("1"), ingresses("1") })
+	w.eventually("the quota is in force", func() bool { return className(w.trial(s)) == "" })
+	before := w.ingressOf(s)
+	w.ofClass(s, "other")
+	if again := w.settle(s).RequeueAfter; again > 2*time.Second {
+		t.Errorf("tried again in %s", again)
+	}
+	w.wantConditions(s, "True Accepted", "True Available", "False IngressRejected", "True Enforced", "False IngressRejected")
+	w.updateStatus(quota, func() { quota.Status.Used = ingresses("0") })
+	w.eventually("the quota is up to date", func() bool { return className(w.trial(s)) == "other" })
+	w.settle(s)
+	w.wantAnew(s, before, true, "other")
 }
 
 // insist has the API server give Ingresses a class of its own.

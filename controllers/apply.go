@@ -48,7 +48,7 @@ func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 			return fmt.Errorf("applying %s: %w", c.kind, err)
 		case refused(err) && !another(err):
 			s.refused[c.kind] = err
-			s.soonest(refusedPeriod)
+			s.soonest(r.anew.again(s.server, c))
 		default:
 			s.postpone(c.kind, err)
 		}
@@ -118,8 +118,7 @@ func (r *Reconciler) settle(ctx context.Context, s *scope, c *child) error {
 	if err := r.releaseUpdates(ctx, c); err != nil {
 		return err
 	}
-	existed := c.exists()
-	if existed {
+	if c.exists() {
 		if current, err := c.current(); current || err != nil {
 			return err
 		}
@@ -127,11 +126,7 @@ func (r *Reconciler) settle(ctx context.Context, s *scope, c *child) error {
 			return err
 		}
 	}
-	err := r.apply(ctx, c)
-	if existed && !c.exists() && refused(err) {
-		s.soonest(quotaPatience)
-	}
-	return err
+	return r.apply(ctx, c)
 }
 
 func (r *Reconciler) apply(ctx context.Context, c *child) error {

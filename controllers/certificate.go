@@ -50,9 +50,9 @@ func (s *scope) lacksCertificate(reason, message string) {
 	s.no(v1alpha1.ConditionExposed, reason, message)
 }
 
-// keepSecret has the Ingress, or the one in its place, go on with the Secret that it has until there is the
-// certificate that is asked for in its place: clients accept the one and not what an
-// ingress controller serves for want of the other.
+// keepSecret has the Ingress, or the one that is made anew, go on with the Secret that
+// it has until there is the certificate that is asked for in its place: clients accept
+// the one and not what an ingress controller serves for want of the other.
 func (r *Reconciler) keepSecret(s *scope, children []child, want *networkingv1ac.IngressApplyConfiguration) {
 	var ingress, certificate *child
 	for i := range children {
