@@ -245,6 +245,9 @@ func TestAnIngressThatIsMadeAnewKeepsItsSecret(t *testing.T) {
 			w.update(s, func() { askIssuer(s); s.Spec.Exposure.Ingress.ClassName = "other" })
 			w.settle(s)
 			if held {
+				w.stop()
+				w.operator = startOperator(t, w.network) // which sees it while it is there
+				w.settle(s)
 				w.letGo(s)
 				w.settle(s)
 			}
