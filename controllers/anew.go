@@ -109,7 +109,7 @@ func leavingLast(routes []child) []child {
 // whoever lets go of it.
 func (s *scope) judgeLeaving(ingress *networkingv1.Ingress) {
 	next := "another is made when it has gone"
-	if s.config == nil {
+	if !s.applies(kindIngress) {
 		next = "none is made in its place before a spec is accepted"
 	}
 	s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteEnding, fmt.Sprintf(

@@ -67,7 +67,7 @@ func TestAnIngressStaysWhereAnotherClassIsRefused(t *testing.T) {
 	if got := message(s, "Exposed"); !strings.HasPrefix(got, "the API server refused Ingress: ") || !strings.Contains(got, "not of this class") {
 		t.Errorf("Exposed says %s", got)
 	}
-	w.wantWrites("PATCH ingresses/a", "PATCH ingresses/a", "PATCH securedmcpservers/a/status") // two passes try
+	w.wantWrites("PATCH ingresses/a", "PATCH ingresses/a", "PATCH securedmcpservers/a/status", "PATCH serviceaccounts/a") // two passes try
 }
 
 // It counts the Ingress that has gone until its controller, which does not run here, has

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
+	"github.com/securedmcp/operator/controllers"
 	"github.com/securedmcp/operator/test/kubetest"
 )
 
@@ -60,7 +61,7 @@ func TestAnIngressOfAnotherClassIsMadeAnew(t *testing.T) {
 	before := w.ingressOf(s)
 	w.ofClass(s, "other")
 	w.settle(s)
-	w.wantWrites("DELETE ingresses/a", "PATCH ingresses/a", "PATCH ingresses/a", "PATCH securedmcpservers/a/status")
+	w.wantWrites("DELETE ingresses/a", "PATCH ingresses/a", "PATCH ingresses/a", "PATCH securedmcpservers/a/status", "PATCH serviceaccounts/a")
 	w.wantAnew(s, before, true, "other")
 	w.wantConditions(s, "True Accepted", "True Available", "False IngressPending", "True Enforced", "False IngressPending")
 	w.wantMessage(s, "Exposed", "no ingress controller has given the Ingress an address; its class is other")
@@ -192,7 +193,7 @@ func TestAnIngressThatAFinalizerKeepsIsMadeAnewWhenItHasGone(t *testing.T) {
 	w.update(before, func() { before.Finalizers = []string{"example.com/balancer"} })
 	w.ofClass(s, "other")
 	w.settle(s)
-	w.wantWrites("DELETE ingresses/a", "PATCH ingresses/a", "PATCH securedmcpservers/a/status")
+	w.wantWrites("DELETE ingresses/a", "PATCH ingresses/a", "PATCH securedmcpservers/a/status", "PATCH serviceaccounts/a")
 	w.wantConditions(s, "True Accepted", "True Available", "False RouteEnding", "True Enforced", "False RouteEnding")
 	w.wantMessage(s, "Exposed", "the Ingress is being deleted, and another is made when it has gone; it goes when nobody holds it any more by the finalizers example.com/balancer")
 	if got := w.ingressOf(s); got.UID != before.UID || className(got) != "nginx" {
@@ -207,17 +208,34 @@ func TestAnIngressThatAFinalizerKeepsIsMadeAnewWhenItHasGone(t *testing.T) {
 	if got := conditions(younger)["Accepted"]; got != "False ResourceConflict" {
 		t.Errorf("Accepted of a server for the same URL is %s", got)
 	}
-	w.refuse(s)
+	w.refuse(s) // which takes nothing away from what was accepted last
+	if got, want := message(s, "Exposed"), "another is made when it has gone"; !strings.Contains(got, want) {
+		t.Errorf("Exposed says %q, want %q in it", got, want)
+	}
+	w.letGo(s)
+	w.runs(s)
+	w.wantAnew(s, before, true, "other")
+	w.wantConditions(s, "False InvalidSpec", "True Available", "False IngressPending", "True Enforced", "False InvalidSpec")
+}
+
+// Nobody makes another where the operator's policy is against it.
+func TestAnIngressThatLeavesAndIsNotMadeAnewSaysSo(t *testing.T) {
+	w := newNarrowWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Image = "evil.example/image:1"
+	w.serve(s, "1")
+	in := w.ingressOf(s)
+	w.update(in, func() { in.Finalizers = []string{"example.com/balancer"} })
+	w.restart(work{policy: func(*world) controllers.Policy { return allowing("*.example.com") }})
+	if err := w.person.Delete(t.Context(), in); err != nil {
+		t.Fatal(err)
+	}
+	w.read(in)
+	w.seen(in)
+	w.settle(s)
 	if got, want := message(s, "Exposed"), "none is made in its place before a spec is accepted"; !strings.Contains(got, want) {
 		t.Errorf("Exposed says %q, want %q in it", got, want)
 	}
-	w.update(s, func() { s.Spec.Scopes[0].Implies = nil })
-	w.settle(s)
-
-	w.letGo(s)
-	w.settle(s)
-	w.wantAnew(s, before, true, "other")
-	w.wantConditions(s, "True Accepted", "True Available", "False IngressPending", "True Enforced", "False IngressPending")
 }
 
 // letGo ends what holds the Ingress of s.
