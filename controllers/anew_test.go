@@ -6,12 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
-	"github.com/securedmcp/operator/controllers"
 	"github.com/securedmcp/operator/test/kubetest"
 )
 
@@ -218,21 +218,19 @@ func TestAnIngressThatAFinalizerKeepsIsMadeAnewWhenItHasGone(t *testing.T) {
 	w.wantConditions(s, "False InvalidSpec", "True Available", "False IngressPending", "True Enforced", "False InvalidSpec")
 }
 
-// Nobody makes another where the operator's policy is against it.
+// Nobody makes another where nobody knows what was accepted.
 func TestAnIngressThatLeavesAndIsNotMadeAnewSaysSo(t *testing.T) {
 	w := newNarrowWorld(t)
-	s := w.server("a")
-	s.Spec.Workload.Image = "evil.example/image:1"
-	w.serve(s, "1")
+	s := w.ready("a")
 	in := w.ingressOf(s)
 	w.update(in, func() { in.Finalizers = []string{"example.com/balancer"} })
-	w.restart(work{policy: func(*world) controllers.Policy { return allowing("*.example.com") }})
+	w.refuse(s)
+	w.delete(named(s, &corev1.ServiceAccount{}))
 	if err := w.person.Delete(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	w.read(in)
-	w.seen(in)
-	w.settle(s)
+	w.restart(work{})
+	w.runs(s)
 	if got, want := message(s, "Exposed"), "none is made in its place before a spec is accepted"; !strings.Contains(got, want) {
 		t.Errorf("Exposed says %q, want %q in it", got, want)
 	}

@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -68,27 +69,24 @@ func (r *Reconciler) serveAs(ctx context.Context, s *scope, server *v1alpha1.Sec
 	return true, nil
 }
 
-// leftAsTheyAre are the kinds of children of server that are not applied: routes to what
-// is another's, which withdrawRoutes removes, and what the operator's policy objects to.
-// ok is false if pods of the template that there is lack files that server names: one
-// that starts would never become ready.
+// leftAsTheyAre are the kinds of children of server that are not applied: routes that may
+// not be, which withdrawRoutes removes, and a Deployment that the operator's policy objects
+// to, which runs on. ok is false if its pods lack files that server names: one that starts
+// would never become ready.
 func (r *Reconciler) leftAsTheyAre(ctx context.Context, server *v1alpha1.SecuredMCPServer) (kinds []string, ok bool, err error) {
 	url, err := r.objectToURL(ctx, server)
 	if err != nil {
 		return nil, false, err
 	}
-	if r.policy.objectToTemplates(server) != nil {
-		ok, err = r.sameFiles(ctx, server)
-		return slices.Concat(routeKinds, []string{kindDeployment}), ok, err
+	if cmp.Or(url, r.policy.objectToIngressNames(server)) != nil {
+		kinds = append(kinds, kindIngress, kindCertificate, httpRoute.kind)
 	}
-	if url != nil {
-		return routeKinds, true, nil
+	if cmp.Or(r.policy.objectToImage(server), r.policy.objectToPodNames(server)) == nil {
+		return kinds, true, nil
 	}
-	return nil, true, nil
+	ok, err = r.sameFiles(ctx, server)
+	return append(kinds, kindDeployment), ok, err
 }
-
-// routeKinds are the kinds of children that lead clients to a server, or are for those.
-var routeKinds = []string{kindIngress, kindCertificate, httpRoute.kind}
 
 // halfKnown is what becomes of a server whose last accepted spec has been lost.
 const halfKnown = "the ConfigMap or the ServiceAccount of what was accepted last is gone, or was edited: " +

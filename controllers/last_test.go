@@ -253,12 +253,12 @@ func TestWhatIsNotAllowedIsNotHealed(t *testing.T) {
 	w.settle(s)
 	w.delete(named(s, &appsv1.Deployment{}))
 	w.delete(named(s, &corev1.Service{}))
+	w.delete(named(s, &networkingv1.Ingress{}))
 	w.settle(s)
-	if w.exists(named(s, &appsv1.Deployment{})) {
-		t.Error("there is a Deployment of an image that is not allowed")
-	}
-	if !w.exists(named(s, &corev1.Service{})) {
-		t.Error("there is no Service")
+	for kind, o := range children(s) {
+		if got, want := w.exists(o), kind != "Deployment"; got != want {
+			t.Errorf("there is a %s: %t, want %t", kind, got, want)
+		}
 	}
 	if got := conditions(s)["Available"]; got != "False NotDeployed" {
 		t.Errorf("Available %s: %s", got, message(s, "Available"))

@@ -39,12 +39,7 @@ const AnyNamespace = "*"
 type objection struct{ reason, message string }
 
 func (p *Policy) object(s *v1alpha1.SecuredMCPServer) *objection {
-	return cmp.Or(p.objectToHost(s), p.objectToTemplates(s))
-}
-
-// objectToTemplates judges what the pods and the Ingress are to be like.
-func (p *Policy) objectToTemplates(s *v1alpha1.SecuredMCPServer) *objection {
-	return cmp.Or(p.objectToImage(s), p.objectToNames(s))
+	return cmp.Or(p.objectToHost(s), p.objectToImage(s), p.objectToIngressNames(s), p.objectToPodNames(s))
 }
 
 // objectToHost also decides what a server may claim: whoever names a host that

@@ -24,14 +24,18 @@ var harmlessIngressAnnotations = []string{
 	"nginx.ingress.kubernetes.io/proxy-send-timeout",
 }
 
-// objectToNames objects to annotations and labels by which a server would be
-// given what no field gives: another host, another network, another identity.
-func (p *Policy) objectToNames(s *v1alpha1.SecuredMCPServer) *objection {
+// objectToIngressNames objects to annotations by which a server would be given what no
+// field gives, such as another host.
+func (p *Policy) objectToIngressNames(s *v1alpha1.SecuredMCPServer) *objection {
 	if in := s.Spec.Exposure.Ingress; in != nil {
-		if o := p.objectToIngressAnnotations(in.Annotations); o != nil {
-			return o
-		}
+		return p.objectToIngressAnnotations(in.Annotations)
 	}
+	return nil
+}
+
+// objectToPodNames objects likewise to annotations and labels of the pods: another
+// network, another identity.
+func (p *Policy) objectToPodNames(s *v1alpha1.SecuredMCPServer) *objection {
 	w := &s.Spec.Workload
 	if o := unlisted(w.PodAnnotations, p.names(p.AllowedPodAnnotations, nil), "spec.workload.podAnnotations", "--allowed-pod-annotations"); o != nil {
 		return o
