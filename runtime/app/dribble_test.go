@@ -3,6 +3,7 @@ package app_test
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -165,7 +166,7 @@ func (s slow) Read(p []byte) (int, error) {
 
 // startHTTP2 starts a server that speaks HTTP/2 and returns a connection to it,
 // its preface and settings exchanged.
-func startHTTP2(t *testing.T, timeouts app.Timeouts) (fixture, net.Conn, *http2.Framer) {
+func startHTTP2(t *testing.T, timeouts app.Timeouts, change ...func(*config.RuntimeConfig)) (fixture, net.Conn, *http2.Framer) {
 	t.Helper()
 	throwaway := httptest.NewUnstartedServer(nil)
 	throwaway.StartTLS()
@@ -177,7 +178,11 @@ func startHTTP2(t *testing.T, timeouts app.Timeouts) (fixture, net.Conn, *http2.
 	files := app.TLS{CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key")}
 	must(t, os.WriteFile(files.CertFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), 0o600))
 	must(t, os.WriteFile(files.KeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
-	f := startTimed(t, timeouts, func(*config.RuntimeConfig) {}, func(o *app.Options) { o.TLS = files })
+	f := startTimed(t, timeouts, func(c *config.RuntimeConfig) {
+		for _, f := range change {
+			f(c)
+		}
+	}, func(o *app.Options) { o.TLS = files })
 	conn := tls.Client(f.dial(t), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}})
 	must(t, conn.Handshake())
 	if got := conn.ConnectionState().NegotiatedProtocol; got != "h2" {
@@ -188,6 +193,19 @@ func startHTTP2(t *testing.T, timeouts app.Timeouts) (fixture, net.Conn, *http2.
 	framer := http2.NewFramer(conn, conn)
 	must(t, framer.WriteSettings())
 	return f, conn, framer
+}
+
+// http2Client returns a client that sends every request to f by HTTP/2.
+func http2Client(t *testing.T, f fixture) *http.Client {
+	t.Helper()
+	c := &http.Client{Transport: &http.Transport{
+		ForceAttemptHTTP2: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true},
+		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, f.Addr().String())
+		},
+	}}
+	t.Cleanup(c.CloseIdleConnections)
+	return c
 }
 
 func headerBlock(t *testing.T, fields ...string) []byte {
@@ -235,6 +253,22 @@ func TestHTTP2BodiesThatDribbleAreEnded(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The time to write is for what there is to write: a stream may have nothing to say
+// for longer.
+func TestHTTP2StreamsOutliveTheTimeToWrite(t *testing.T) {
+	f, _, _ := startHTTP2(t, short)
+	f.HTTP = http2Client(t, f)
+	opened, ended := f.listen(t, f.token("invoices:read"))
+	waitOpen(t, opened, ended)
+	time.Sleep(2 * short.Write)
+	c := runtimetest.Billing(f.issuer.Issuer(), f.api.URL)
+	c.Tools = c.Tools[:1]
+	f.Replace(c)
+	if text := <-ended; !strings.Contains(text, listChanged) || !strings.Contains(text, `"result"`) {
+		t.Errorf("the stream ended with %s", text)
 	}
 }
 

@@ -25,7 +25,9 @@ func BoundTransfer(body, write time.Duration) func(http.Handler) http.Handler {
 				_ = controller.SetReadDeadline(time.Now().Add(body))
 				req.Body = &timedBody{ReadCloser: req.Body, controller: controller}
 			}
-			next.ServeHTTP(&timedWriter{ResponseWriter: w, controller: controller, timeout: write}, req)
+			timed := &timedWriter{ResponseWriter: w, controller: controller, timeout: write}
+			next.ServeHTTP(timed, req)
+			timed.limit() // what net/http has yet to send
 		})
 	}
 }
@@ -45,7 +47,9 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// timedWriter sets the deadline anew for each chunk.
+// timedWriter sets the deadline anew for each chunk, and lifts it while nothing is
+// written: HTTP/2 ends a stream whose deadline passes, whether or not it has
+// something to send.
 type timedWriter struct {
 	http.ResponseWriter
 
@@ -53,10 +57,15 @@ type timedWriter struct {
 	timeout    time.Duration
 }
 
+func (w *timedWriter) limit() { _ = w.controller.SetWriteDeadline(time.Now().Add(w.timeout)) }
+
+func (w *timedWriter) lift() { _ = w.controller.SetWriteDeadline(time.Time{}) }
+
 func (w *timedWriter) Write(b []byte) (written int, err error) {
+	defer w.lift()
 	for {
 		chunk := b[:min(len(b), writeChunk)]
-		_ = w.controller.SetWriteDeadline(time.Now().Add(w.timeout))
+		w.limit()
 		n, err := w.ResponseWriter.Write(chunk)
 		written += n
 		if b = b[len(chunk):]; err != nil || len(b) == 0 {
@@ -67,7 +76,8 @@ func (w *timedWriter) Write(b []byte) (written int, err error) {
 
 // FlushError makes http.ResponseController flush within the deadline.
 func (w *timedWriter) FlushError() error {
-	_ = w.controller.SetWriteDeadline(time.Now().Add(w.timeout))
+	defer w.lift()
+	w.limit()
 	return w.controller.Flush()
 }
 
