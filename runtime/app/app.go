@@ -109,6 +109,9 @@ func newHTTPServer(h http.Handler, o *Options) *http.Server {
 		ReadHeaderTimeout: t.Header,
 		IdleTimeout:       t.Idle,
 		MaxHeaderBytes:    maxHeaderBytes,
+		// The deadlines of answers bound what waits for its turn; a connection that takes
+		// nothing at all keeps HTTP/2 from acting on them.
+		HTTP2: &http.HTTP2Config{WriteByteTimeout: t.Write},
 		// Of what any stranger can cause at will, TLS that is not spoken for one.
 		ErrorLog: slog.NewLogLogger(o.Logger.Handler(), slog.LevelDebug),
 	}

@@ -272,6 +272,35 @@ func TestHTTP2StreamsOutliveTheTimeToWrite(t *testing.T) {
 	}
 }
 
+func TestAnHTTP2ClientThatStopsReadingIsLetGo(t *testing.T) {
+	big := strings.Repeat("a", 8<<20)
+	api := runtimetest.NewAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = io.WriteString(w, big)
+	})
+	f, _, framer := startHTTP2(t, short, func(c *config.RuntimeConfig) {
+		c.Limits = config.Limits{ResponseBytes: 16 << 20, ConcurrentRequests: 1}
+		c.Upstreams[0].HTTP.URL = api.URL
+	})
+	// Only what lies between the two keeps the answer back: it may be sent whole.
+	const all = 1 << 30
+	must(t, framer.WriteSettings(http2.Setting{ID: http2.SettingInitialWindowSize, Val: all}))
+	must(t, framer.WriteWindowUpdate(0, all))
+	token := f.token("invoices:read")
+	req := f.NewRequest(runtimetest.Call(token, "lookup_invoice", map[string]any{"invoiceId": "1"}))
+	body, err := io.ReadAll(req.Body)
+	must(t, err)
+	fields := []string{":method", "POST", ":scheme", "https", ":path", "/billing", ":authority", "mcp.example.com"}
+	for name, values := range req.Header {
+		fields = append(fields, strings.ToLower(name), values[0])
+	}
+	must(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: headerBlock(t, fields...), EndHeaders: true}))
+	must(t, framer.WriteData(1, true, body))
+	runtimetest.Eventually(t, "the call", func() bool { return len(api.Requests()) == 1 }, f.Logs)
+	f.HTTP = http2Client(t, f)
+	runtimetest.Eventually(t, "its place", func() bool { return f.status(token) == http.StatusOK }, f.Logs)
+}
+
 // untilEnd reads until the stream has been answered and ended, or the connection
 // has been closed.
 func untilEnd(framer *http2.Framer) error {
