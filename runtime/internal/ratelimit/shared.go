@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -37,9 +38,12 @@ type Shared struct {
 }
 
 // NewShared returns a Limiter over store. The prefix keeps servers that share a
-// store apart. The rate is that of fallback.
+// store apart. The rate is that of fallback. Each rate has arrivals of its own: what
+// was taken under another one, years of it perhaps, is not owed under this one.
 func NewShared(prefix string, store redis.Scripter, fallback *Local, breaker *sharedstore.Breaker) *Shared {
-	return &Shared{rate: fallback.rate, prefix: "securedmcp:rate:" + prefix + ":", store: store, fallback: fallback, breaker: breaker}
+	rate := fallback.rate
+	prefix = fmt.Sprintf("securedmcp:rate:%s:%d:%d:", prefix, rate.Interval, rate.Burst)
+	return &Shared{rate: rate, prefix: prefix, store: store, fallback: fallback, breaker: breaker}
 }
 
 // Take implements Limiter.

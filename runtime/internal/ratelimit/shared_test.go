@@ -35,6 +35,18 @@ func TestReplicasShareOneLimit(t *testing.T) {
 	}
 }
 
+func TestAnotherRateBeginsAnewInTheStore(t *testing.T) {
+	server := redistest.Start(t)
+	strict, _ := newShared(t, server, "server", Rate{Interval: time.Hour, Burst: 10})
+	if got := allowed(t, strict, "x", 11); got != 10 {
+		t.Fatalf("%d allowed, want 10", got)
+	}
+	loose, _ := newShared(t, server, "server", Rate{Interval: time.Minute, Burst: 5})
+	if got := allowed(t, loose, "x", 6); got != 5 {
+		t.Errorf("once the rate was raised %d are allowed, want 5", got)
+	}
+}
+
 func TestAnOutageOfTheStoreFallsBackAndIsReported(t *testing.T) {
 	server := redistest.Start(t)
 	l, store := newShared(t, server, "server", Rate{Interval: time.Hour, Burst: 3})
