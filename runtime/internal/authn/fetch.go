@@ -39,8 +39,11 @@ func NewClient(caBundle []byte) (*http.Client, error) {
 			TLSClientConfig:     tlsConfig,
 			TLSHandshakeTimeout: fetchTimeout,
 			ForceAttemptHTTP2:   true,
-			MaxIdleConns:        4,
-			IdleConnTimeout:     30 * time.Second,
+			// A connection over which nothing comes is asked whether it lives: it has all
+			// requests, and TCP would keep it for a quarter of an hour.
+			HTTP2:           &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
+			MaxIdleConns:    4,
+			IdleConnTimeout: 30 * time.Second,
 		},
 		// Keys come from where the metadata says and from nowhere else.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -66,6 +66,9 @@ func newClient() *http.Client {
 			DialContext:         (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
 			TLSHandshakeTimeout: 5 * time.Second,
 			ForceAttemptHTTP2:   true,
+			// A connection over which nothing comes is asked whether it lives: it has all
+			// requests, and TCP would keep it for a quarter of an hour.
+			HTTP2:               &http.HTTP2Config{SendPingTimeout: 10 * time.Second, PingTimeout: 5 * time.Second},
 			MaxIdleConns:        128,
 			MaxIdleConnsPerHost: 128,
 			IdleConnTimeout:     90 * time.Second,
