@@ -151,6 +151,8 @@ func TestAnswersOfUpstreams(t *testing.T) {
 		"an error with no text":    {answer(404, "image/png", "\x89PNG"), `the upstream answered with status 404`, true},
 		"a server error":           {answer(500, "text/plain", "stack trace: db password"), "the upstream answered with status 500", true},
 		"a redirect":               {answer(302, "text/plain", ""), "the upstream answered with a redirect, which is not followed", true},
+		"another protocol":         {answer(101, "text/plain", "x"), "the upstream answered with a status that is none of a whole answer", true},
+		"a status that is none":    {answer(999, "text/plain", "x"), "the upstream answered with a status that is none of a whole answer", true},
 		"too much":                 {answer(200, "text/plain", strings.Repeat("a", 4<<20+1)), "the upstream's answer is larger than is allowed", true},
 		"a connection that breaks": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "the upstream could not be reached", true},
 	} {

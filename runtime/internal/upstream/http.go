@@ -26,6 +26,7 @@ var (
 	ErrUnreachable = errors.New("the upstream could not be reached")
 	ErrTooLarge    = errors.New("the upstream's answer is larger than is allowed")
 	ErrRedirect    = errors.New("the upstream answered with a redirect, which is not followed")
+	ErrStatus      = errors.New("the upstream answered with a status that is none of a whole answer")
 )
 
 // Observer is told of each call: its answer is "2xx" to "5xx", "timeout" or
@@ -126,7 +127,10 @@ func (h *HTTP) do(ctx context.Context, r Request) (*Response, error) {
 		return nil, classify(err)
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode >= 300 && resp.StatusCode < 400 {
+	switch {
+	case resp.StatusCode < 200 || resp.StatusCode > 599: // net/http lets any three digits through
+		return nil, ErrStatus
+	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		return nil, ErrRedirect
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, h.maxBytes+1))
