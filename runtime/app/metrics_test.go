@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -177,5 +178,34 @@ func TestMetricsOfTheConfiguration(t *testing.T) {
 	runtimetest.Eventually(t, "the good one", func() bool { return has(info, "securedmcp_config_last_reload_successful 1") }, f.Logs)
 	if got := f.status(f.token("invoices:read")); got != http.StatusOK {
 		t.Errorf("status %d", got)
+	}
+}
+
+// Who does not wait for an answer says nothing about the upstream.
+func TestACallThatIsGivenUpIsNoFailureOfItsUpstream(t *testing.T) {
+	entered := make(chan struct{})
+	api := runtimetest.NewAPI(t, func(_ http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-r.Context().Done()
+	})
+	f := startWith(t, func(c *config.RuntimeConfig) { c.Upstreams[0].HTTP.URL = api.URL })
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		<-entered
+		leave()
+	}()
+	q := runtimetest.Call(f.token("invoices:read"), "lookup_invoice", map[string]any{"invoiceId": "1"})
+	resp, err := f.HTTP.Do(f.NewRequest(q).WithContext(ctx))
+	if err == nil {
+		resp.Body.Close()
+	}
+	var body string
+	runtimetest.Eventually(t, "the call to be counted", func() bool {
+		_, metrics := f.Admin("/metrics")
+		body = string(metrics)
+		return strings.Contains(body, "securedmcp_upstream_seconds_count{")
+	}, f.Logs)
+	if !strings.Contains(body, `securedmcp_upstream_seconds_count{answer="left",upstream="billing-api"} 1`) {
+		t.Errorf("the call is counted otherwise:\n%s", body)
 	}
 }

@@ -57,7 +57,7 @@ func New(registry *prometheus.Registry) *Metrics {
 		}),
 		cacheLookups: counter("token_cache_lookups_total", "Tokens that were looked up among the remembered verdicts, by result: hit or miss.", "result"),
 		upstream: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "securedmcp", Name: "upstream_seconds", Help: "Time of upstream calls, by upstream and class of the answer: 2xx to 5xx, timeout or error.",
+			Namespace: "securedmcp", Name: "upstream_seconds", Help: "Time of upstream calls, by upstream and class of the answer: 2xx to 5xx, timeout, error, or left by the caller.",
 			Buckets: prometheus.DefBuckets,
 		}, []string{"upstream", "answer"}),
 		config: prometheus.NewGaugeVec(prometheus.GaugeOpts{

@@ -26,11 +26,12 @@ var (
 	ErrUnreachable = errors.New("the upstream could not be reached")
 	ErrTooLarge    = errors.New("the upstream's answer is larger than is allowed")
 	ErrRedirect    = errors.New("the upstream answered with a redirect, which is not followed")
+	ErrLeft        = errors.New("the call was given up before the upstream had answered")
 	ErrStatus      = errors.New("the upstream answered with a status that is none of a whole answer")
 )
 
-// Observer is told of each call: its answer is "2xx" to "5xx", "timeout" or
-// "error".
+// Observer is told of each call: its answer is "2xx" to "5xx", "timeout", "error",
+// or "left" where it was the caller who did not wait.
 type Observer interface {
 	UpstreamAnswered(upstream, answer string, took time.Duration)
 }
@@ -103,11 +104,15 @@ type Response struct {
 
 // Do sends r and reads the whole answer. Its errors are the package's.
 func (h *HTTP) Do(ctx context.Context, r Request) (*Response, error) {
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, h.timeout)
 	defer cancel()
 	ctx, span := tracing.UpstreamCall(ctx, h.name, h.base.Host, r.Method, r.Template)
 	start := time.Now()
 	resp, err := h.do(ctx, r)
+	if err != nil && caller.Err() != nil {
+		err = ErrLeft
+	}
 	class, status := answerClass(resp, err), 0
 	if resp != nil {
 		status = resp.Status
@@ -178,6 +183,8 @@ func answerClass(resp *Response, err error) string {
 	switch {
 	case errors.Is(err, ErrTimeout):
 		return "timeout"
+	case errors.Is(err, ErrLeft):
+		return "left"
 	case err != nil:
 		return "error"
 	}
