@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"strings"
@@ -106,6 +107,35 @@ func TestNobodyIsLetInWhileTheIssuerDoesNotAnswer(t *testing.T) {
 	f.issuer.ClearFault(oauthtest.EndpointIntrospect)
 	if got := f.status(token); got != http.StatusOK {
 		t.Errorf("after the outage: status %d, want 200", got)
+	}
+}
+
+// Anybody can ask with a token of their making and leave: that is no outage.
+func TestWhoLeavesBeforeTheIssuerHasAnsweredIsNoFailure(t *testing.T) {
+	f := startOpaque(t, func(*config.RuntimeConfig) {})
+	release := make(chan struct{})
+	defer close(release)
+	f.issuer.SetFault(oauthtest.EndpointIntrospect, oauthtest.Fault{Until: release})
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		for f.asked() == 0 && ctx.Err() == nil {
+			time.Sleep(time.Millisecond)
+		}
+		leave()
+	}()
+	req := f.NewRequest(runtimetest.Request{Token: "garbage"}).WithContext(ctx)
+	req.Body, req.ContentLength = nil, 0 // by HTTP/1.1 it is not seen who leaves before the body is read
+	resp, err := f.HTTP.Do(req)
+	if err == nil {
+		resp.Body.Close()
+		t.Fatalf("status %d; want none", resp.StatusCode)
+	}
+	runtimetest.Eventually(t, "the request to be counted", func() bool {
+		return f.metric(`securedmcp_requests_total{outcome="invalid",reason="caller_left"} 1`) ||
+			f.metric(`securedmcp_requests_total{outcome="failed",reason="unavailable"} 1`)
+	}, f.Logs)
+	if f.metric(`securedmcp_requests_total{outcome="failed",reason="unavailable"} 1`) {
+		t.Error("the request is counted as one that failed")
 	}
 }
 

@@ -199,7 +199,7 @@ func TestAProofThatCannotBeRememberedIsNotAccepted(t *testing.T) {
 		want Error
 	}{
 		"full":     {&replay.FullError{RetryAfter: 7 * time.Second}, Error{Reason: ReplayMemoryFull, RetryAfter: 7 * time.Second}},
-		"given up": {context.Canceled, Error{Reason: Unavailable}},
+		"given up": {context.Canceled, Error{Reason: CallerLeft}},
 		"used":     {replay.ErrUsed, Error{Reason: ProofReplayed}},
 	} {
 		proof, err := newDPoP(t, config.DPoPOptional, answers{tc.err}).Check(

@@ -11,7 +11,7 @@ import (
 type Reason string
 
 // The reasons. NoToken and BearerRefused are a 401 without error;
-// MalformedRequest is a 400; Unavailable and ReplayMemoryFull are a 503; BadProof
+// MalformedRequest and CallerLeft, which nobody reads, are a 400; Unavailable and ReplayMemoryFull are a 503; BadProof
 // and ProofReplayed are 401 invalid_dpop_proof, NonceNeeded is 401
 // use_dpop_nonce; all others are 401 invalid_token.
 const (
@@ -33,6 +33,7 @@ const (
 	Inactive         Reason = "inactive"
 	Revoked          Reason = "revoked"
 	Unavailable      Reason = "unavailable"
+	CallerLeft       Reason = "caller_left"
 	BearerRefused    Reason = "bearer_refused"
 	NotBound         Reason = "not_sender_bound"
 	WrongKey         Reason = "wrong_key"

@@ -56,7 +56,7 @@ func (p *FreshProof) Use(ctx context.Context) error {
 	case isFull:
 		return &Error{Reason: ReplayMemoryFull, Detail: err.Error(), RetryAfter: full.RetryAfter}
 	}
-	return refuse(Unavailable, "it is not known whether the proof was used before: %v", err)
+	return refuse(CallerLeft, "the caller left before it was known whether the proof was used before: %v", err)
 }
 
 func replayed() *Error { return refuse(ProofReplayed, "a proof with this jti was used before") }

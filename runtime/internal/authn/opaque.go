@@ -124,7 +124,7 @@ func (o *Opaque) join(ctx context.Context, d digest, token string) (p *Principal
 			p, _ = result.Val.(*Principal)
 			err = result.Err
 		case <-ctx.Done():
-			err = refuse(Unavailable, "the caller left before the issuer answered")
+			err = refuse(CallerLeft, "the caller left before the issuer answered")
 		}
 	})
 	if full != nil {

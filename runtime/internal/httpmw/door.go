@@ -92,6 +92,8 @@ func authRefusal(err error, credentials authn.Credentials, scopes []string) Refu
 		f.Error = "use_dpop_nonce"
 	case authn.MalformedRequest:
 		f.Status, f.Error = http.StatusBadRequest, "invalid_request"
+	case authn.CallerLeft:
+		return Refusal{Status: http.StatusBadRequest, Error: "invalid_request", Reason: string(e.Reason)}
 	case authn.Unavailable, authn.ReplayMemoryFull:
 		return Refusal{
 			Status: http.StatusServiceUnavailable, Error: "temporarily_unavailable",
