@@ -15,6 +15,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -299,6 +300,57 @@ func TestAnHTTP2ClientThatStopsReadingIsLetGo(t *testing.T) {
 	runtimetest.Eventually(t, "the call", func() bool { return len(api.Requests()) == 1 }, f.Logs)
 	f.HTTP = http2Client(t, f)
 	runtimetest.Eventually(t, "its place", func() bool { return f.status(token) == http.StatusOK }, f.Logs)
+}
+
+// Whoever has one connection can open and reset thousands of streams a second.
+func TestHTTP2StreamsThatAreResetLeaveNothingBehind(t *testing.T) {
+	const rounds, atOnce = 50, 100
+	_, _, framer := startHTTP2(t, app.Timeouts{Body: time.Hour, Write: time.Hour})
+	block := headerBlock(t, ":method", "POST", ":scheme", "https", ":path", "/billing", ":authority", "mcp.example.com", "content-length", "1000")
+	round := func(first uint32) {
+		for id := first; id < first+2*atOnce; id += 2 {
+			must(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: block, EndHeaders: true}))
+		}
+		must(t, untilSeen(framer))
+		for id := first; id < first+2*atOnce; id += 2 {
+			must(t, framer.WriteRSTStream(id, http2.ErrCodeCancel))
+		}
+		must(t, untilSeen(framer))
+	}
+	round(1)
+	before := liveObjects()
+	for i := range uint32(rounds) {
+		round(1 + 2*atOnce*(i+1))
+	}
+	var after uint64
+	runtimetest.Eventually(t, "what the streams were to be freed", func() bool {
+		after = liveObjects()
+		return after < before+rounds*atOnce
+	}, func() string { return fmt.Sprintf("%d objects before, %d after", before, after) })
+}
+
+// untilSeen returns once the server has seen all that was sent to it.
+func untilSeen(framer *http2.Framer) error {
+	if err := framer.WritePing(false, [8]byte{}); err != nil {
+		return err
+	}
+	for {
+		frame, err := framer.ReadFrame()
+		if err != nil {
+			return err
+		}
+		if ping, ok := frame.(*http2.PingFrame); ok && ping.IsAck() {
+			return nil
+		}
+	}
+}
+
+// liveObjects is how many objects the heap has that are reached.
+func liveObjects() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapObjects
 }
 
 // untilEnd reads until the stream has been answered and ended, or the connection

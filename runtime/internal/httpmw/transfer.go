@@ -27,6 +27,13 @@ func BoundTransfer(body, write time.Duration) func(http.Handler) http.Handler {
 			}
 			timed := &timedWriter{ResponseWriter: w, controller: controller, timeout: write}
 			next.ServeHTTP(timed, req)
+			if req.ProtoMajor == 2 && req.Context().Err() != nil {
+				// The client has reset the stream. A deadline that was set after that is a timer
+				// that nothing stops, and that holds what the stream was.
+				_ = controller.SetReadDeadline(time.Time{})
+				timed.lift()
+				return
+			}
 			timed.limit() // what net/http has yet to send
 		})
 	}
