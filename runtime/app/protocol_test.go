@@ -259,7 +259,7 @@ func TestAToolThatPanicsFailsItsCallOnly(t *testing.T) {
 		}
 	}
 	logs := r.Logs()
-	if !strings.Contains(logs, `"tool panicked"`) || !strings.Contains(logs, "TestAToolThatPanicsFailsItsCallOnly") || !strings.Contains(logs, `"type":"string"`) {
+	if !strings.Contains(logs, `"method panicked"`) || !strings.Contains(logs, "TestAToolThatPanicsFailsItsCallOnly") || !strings.Contains(logs, `"type":"string"`) {
 		t.Errorf("the log does not say what panicked where: %s", logs)
 	}
 	if strings.Contains(logs, "s3cr3t") || strings.Contains(logs, "boom went") {

@@ -3,7 +3,6 @@ package tools
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -12,7 +11,6 @@ import (
 
 	"github.com/securedmcp/operator/runtime/internal/audit"
 	"github.com/securedmcp/operator/runtime/internal/authn"
-	"github.com/securedmcp/operator/runtime/internal/crash"
 	"github.com/securedmcp/operator/runtime/internal/httpmw"
 	"github.com/securedmcp/operator/runtime/internal/policy"
 	"github.com/securedmcp/operator/runtime/internal/tracing"
@@ -84,7 +82,7 @@ func callTool(ctx context.Context, req *mcp.CallToolRequest, next mcp.MethodHand
 	ctx, answered := boundCall(ctx, principal, needs.Authentication, p.ClockSkew)
 	defer answered()
 	start, call := time.Now(), new(toolCall)
-	result, err := recovered(next, tool, c.Logger)(context.WithValue(ctx, toolCallKey{}, call), methodCallTool, req)
+	result, err := recovered(next, c.Logger.With("tool", tool))(context.WithValue(ctx, toolCallKey{}, call), methodCallTool, req)
 	reason := reasonOf(result, err)
 	c.Observer.ToolCalled(tool, string(audit.Allowed), reason)
 	tracing.Ended(span, reason)
@@ -112,23 +110,6 @@ func (c *Config) denied(ctx context.Context, caller *authn.Principal, outcome *p
 func metaText(meta mcp.Meta, name string) string {
 	s, _ := meta[name].(string)
 	return s
-}
-
-// errPanicked is what the caller sees of a panic.
-var errPanicked = &jsonrpc.Error{Code: jsonrpc.CodeInternalError, Message: "internal error"}
-
-// recovered turns a panic of a tool into an error of its call. The SDK runs tools
-// in goroutines of its own, where nothing else would stop the panic.
-func recovered(next mcp.MethodHandler, tool string, logger *slog.Logger) mcp.MethodHandler {
-	return func(ctx context.Context, method string, req mcp.Request) (result mcp.Result, err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				logger.With("requestID", httpmw.RequestID(ctx), "tool", tool).ErrorContext(ctx, "tool panicked", crash.Attrs(p)...)
-				result, err = nil, errPanicked
-			}
-		}()
-		return next(ctx, method, req)
-	}
 }
 
 func reasonOf(result mcp.Result, err error) string {
