@@ -57,16 +57,16 @@ func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 }
 
 // holdsBack keeps pods from being made, or made anew, without what has to be there
-// before them: the configuration that their template is for, what keeps strangers from
-// them and, if they are to speak TLS or no longer to do so, the port where clients
-// find them. Nor does a route leave others for them without that. What is kept of a spec
-// is of one whose configuration was taken.
+// before them: the configuration that their template is for, what is kept of their spec,
+// what keeps strangers from them and, if they are to speak TLS or no longer to do so, the
+// port where clients find them. Nor does a route leave others for them without that. What
+// is kept of a spec is of one whose configuration was taken.
 func (s *scope) holdsBack(c *child) bool {
 	failed := func(kind string) bool { return s.unapplied[kind] != nil || s.refused[kind] != nil }
 	closed := s.change.underWay && (failed(kindService) || failed(kindNetworkPolicy))
 	switch c.kind {
 	case kindDeployment:
-		return failed(kindConfigMap) || closed || !c.exists() && (failed(kindNetworkPolicy) || failed(kindServiceAccount))
+		return failed(kindConfigMap) || failed(kindServiceAccount) || closed || !c.exists() && failed(kindNetworkPolicy)
 	case kindServiceAccount:
 		return failed(kindConfigMap) && c.exists()
 	case kindIngress, httpRoute.kind:

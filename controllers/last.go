@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -26,12 +28,11 @@ func (r *Reconciler) serveLast(ctx context.Context, s *scope, valid *v1alpha1.Se
 		return fmt.Errorf("reading what was accepted last: %w", err)
 	}
 	last, err := accepted.Of(s.server)
-	if accepted.Half() || err != nil { // or of an API that this operator does not know
-		s.add(v1alpha1.ConditionAccepted, halfKnown)
-		return nil
+	if err != nil { // of an API that this operator does not know
+		last = nil
 	}
 	if last == nil {
-		return nil
+		return r.serveUnknown(ctx, s, valid)
 	}
 	r.keep(last)
 	if valid != nil && valid.Spec.Resource == last.Spec.Resource { // under another nobody would reach them
@@ -47,6 +48,45 @@ func (r *Reconciler) serveLast(ctx context.Context, s *scope, valid *v1alpha1.Se
 	return err
 }
 
+// serveUnknown leaves what runs as it is, where nobody knows how it should be, and has the
+// status say so.
+func (r *Reconciler) serveUnknown(ctx context.Context, s *scope, valid *v1alpha1.SecuredMCPServer) error {
+	var d appsv1.Deployment
+	if err := r.own(ctx, s.server, &d); err != nil {
+		return fmt.Errorf("reading Deployment: %w", err)
+	}
+	if d.UID == "" {
+		return nil // nothing has been accepted
+	}
+	s.add(v1alpha1.ConditionAccepted, unknownLast)
+	return r.giveConfiguration(ctx, s, valid)
+}
+
+// giveConfiguration has pods of which nobody knows what else was accepted be given what
+// valid, if there is such a server, says about their URL, unless it names files that they
+// do not have. Nothing but their ConfigMap is applied.
+func (r *Reconciler) giveConfiguration(ctx context.Context, s *scope, valid *v1alpha1.SecuredMCPServer) error {
+	given, _, err := r.given(ctx, s.server)
+	if err != nil || valid == nil || given == nil || given.Resource != valid.Spec.Resource {
+		return err
+	}
+	if same, err := r.sameFiles(ctx, valid); !same || err != nil {
+		return err
+	}
+	config, invalid, err := r.render(valid)
+	if invalid != nil || err != nil {
+		return err
+	}
+	c := newChild(kindConfigMap, &corev1.ConfigMap{}, desired.ConfigMap(valid, config))
+	if err := r.find(ctx, s, &c); err != nil {
+		return fmt.Errorf("reading %s: %w", c.kind, err)
+	}
+	if c.exists() && ours(c.live, valid) {
+		s.children = []child{c}
+	}
+	return nil
+}
+
 // serveAs has the pass keep the children of server, which is the newest with a spec that
 // is not the newest: as far as nobody objects to that by now. It tells whether pods can
 // be given what it says.
@@ -60,11 +100,15 @@ func (r *Reconciler) serveAs(ctx context.Context, s *scope, server *v1alpha1.Sec
 		return false, err
 	}
 	children, err := r.findChildren(ctx, s, server, config)
-	if err != nil || len(s.findStrangers(children)) > 0 {
+	if err != nil {
 		return false, err
 	}
 	r.keep(server)
 	s.serving = server
+	if strangers := s.findStrangers(children); len(strangers) > 0 {
+		s.add(v1alpha1.ConditionAccepted, "what was accepted last cannot be kept as it should be: "+strings.Join(strangers, "; ")+leftAlone)
+		return true, nil
+	}
 	s.children = slices.DeleteFunc(children, func(c child) bool { return slices.Contains(leave, c.kind) })
 	return true, nil
 }
@@ -88,8 +132,8 @@ func (r *Reconciler) leftAsTheyAre(ctx context.Context, server *v1alpha1.Secured
 	return append(kinds, kindDeployment), ok, err
 }
 
-// halfKnown is what becomes of a server whose last accepted spec has been lost.
-const halfKnown = "the ConfigMap or the ServiceAccount of what was accepted last is gone, or was edited: " +
+// unknownLast is what becomes of a server whose last accepted spec has been lost.
+const unknownLast = "the ConfigMap or the ServiceAccount of what was accepted last is gone, or was edited: " +
 	"what else somebody deletes or edits stays so until a spec is accepted"
 
 // kept is what was accepted last of a server whose newest spec is not.
@@ -100,13 +144,12 @@ type kept struct {
 
 // recall returns what was accepted last of server, as far as anybody knows it. It is with
 // the children, unless somebody has just deleted or edited those that have it, and from
-// the first pass that asks also here.
+// the first pass that asks here, where nobody edits it.
 func (r *Reconciler) recall(ctx context.Context, server *v1alpha1.SecuredMCPServer) (desired.Accepted, error) {
-	accepted, err := r.acceptedOf(ctx, server)
 	if known, ok := r.kept.Load(client.ObjectKeyFromObject(server)); ok && known.(kept).uid == server.UID {
-		accepted = accepted.Or(known.(kept).Accepted)
+		return known.(kept).Accepted, nil
 	}
-	return accepted, err
+	return r.acceptedOf(ctx, server)
 }
 
 func (r *Reconciler) keep(server *v1alpha1.SecuredMCPServer) {

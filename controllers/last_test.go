@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -147,15 +149,23 @@ func TestChildrenAreHealedWhileTheNewestSpecIsNotAccepted(t *testing.T) {
 }
 
 // Half of a spec is with the ConfigMap and half with the ServiceAccount. An operator that
-// starts when one of them has gone knows that half no more, makes nothing up and says
-// what is missing.
+// starts when either has gone makes nothing up, and says so.
 func TestWhatNobodyKnowsIsNotMadeUp(t *testing.T) {
-	for kind, want := range map[string]string{"ConfigMap": "False NotDeployed", "ServiceAccount": "True Enforced"} {
-		t.Run(kind, func(t *testing.T) {
+	for name, test := range map[string]struct {
+		gone     []string
+		enforced string
+	}{
+		"ConfigMap":      {[]string{"ConfigMap"}, "False NotDeployed"},
+		"ServiceAccount": {[]string{"ServiceAccount"}, "True Enforced"},
+		"both":           {[]string{"ConfigMap", "ServiceAccount"}, "False NotDeployed"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			s := w.ready("a")
 			spoil(w, s)
-			w.delete(children(s)[kind])
+			for _, kind := range test.gone {
+				w.delete(children(s)[kind])
+			}
 			w.startAnew()
 			w.settleRefused(s)
 			for _, write := range w.writes.take() {
@@ -163,21 +173,144 @@ func TestWhatNobodyKnowsIsNotMadeUp(t *testing.T) {
 					t.Error(write)
 				}
 			}
-			if got := message(s, "Accepted"); !strings.HasSuffix(got, "stays so until a spec is accepted") {
-				t.Errorf("Accepted says %s", got)
-			}
-			if got := conditions(s)["Enforced"]; got != want {
-				t.Errorf("Enforced %s: %s, want %s", got, message(s, "Enforced"), want)
+			w.wantLost(s)
+			if got := conditions(s)["Enforced"]; got != test.enforced {
+				t.Errorf("Enforced %s: %s, want %s", got, message(s, "Enforced"), test.enforced)
 			}
 			if got := conditions(s)["Ready"]; got != "False InvalidSpec" {
 				t.Errorf("Ready %s", got)
 			}
 			w.update(s, func() { s.Spec.Scopes[0].Implies = nil })
 			w.settle(s)
-			if !w.exists(children(s)[kind]) {
-				t.Error("it does not come back with the next accepted spec")
+			for _, kind := range test.gone {
+				if !w.exists(children(s)[kind]) {
+					t.Errorf("%s does not come back with the next accepted spec", kind)
+				}
 			}
 		})
+	}
+}
+
+// wantLost states that the status says that nobody knows what was accepted last.
+func (w *world) wantLost(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	if got := message(s, "Accepted"); !strings.HasSuffix(got, "stays so until a spec is accepted") {
+		w.t.Errorf("Accepted says %s", got)
+	}
+}
+
+// Pods can be told of a revocation, whatever else nobody knows of them.
+func TestARevocationDoesNotWaitForWhatIsLost(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Image = "evil.example/image:1"
+	w.serve(s, "1")
+	before := s.Status.Revision
+	w.stop()
+	if err := w.person.Delete(t.Context(), named(s, &corev1.ServiceAccount{})); err != nil {
+		t.Fatal(err)
+	}
+	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+	w.update(s, func() { s.Spec.Revocation.Subjects = []string{"mallory"} })
+	w.settle(s)
+	w.wantLost(s)
+	w.wantConditions(s, "False ImageNotAllowed", "True Available", "True Exposed", "True Enforced", "False ImageNotAllowed")
+	if s.Status.Revision == before {
+		t.Error("the revocation is not served")
+	}
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
+}
+
+// Containers that somebody puts beside the runtime need none of its files.
+func TestARevocationDoesNotWaitForASidecar(t *testing.T) {
+	w := newWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Image = "evil.example/image:1"
+	w.serve(s, "1")
+	d := named(s, &appsv1.Deployment{})
+	w.update(d, func() {
+		side := *d.Spec.Template.Spec.Containers[0].DeepCopy()
+		side.Name, side.Ports, side.VolumeMounts, side.Args = "sidecar", nil, nil, []string{"x"}
+		d.Spec.Template.Spec.Containers = append(d.Spec.Template.Spec.Containers, side)
+	})
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"))
+	w.settle(s)
+	before := s.Status.Revision
+	w.update(s, func() { s.Spec.Revocation.Subjects = []string{"mallory"} })
+	w.settle(s)
+	if s.Status.Revision == before {
+		t.Error("the revocation is not served")
+	}
+}
+
+// An edit whose workload could not be kept has not reached the pods either, so that a
+// later one that is not accepted takes nothing back.
+func TestPodsWaitForWhatIsKeptOfThem(t *testing.T) {
+	w := newNarrowWorld(t)
+	s := w.ready("a")
+	w.writes.fail("PATCH serviceaccounts/a")
+	w.update(s, func() { s.Spec.Workload.Image = "registry.example.com/other:2" })
+	if err := w.attempt(s); err == nil {
+		t.Fatal("no error")
+	}
+	d := named(s, &appsv1.Deployment{})
+	w.read(d)
+	if got := d.Spec.Template.Spec.Containers[0].Image; got != runtimeImage {
+		t.Errorf("image %s", got)
+	}
+	w.writes.fail("")
+	w.settle(s)
+	w.read(d)
+	if got := d.Spec.Template.Spec.Containers[0].Image; got != "registry.example.com/other:2" {
+		t.Errorf("image %s", got)
+	}
+}
+
+// Whoever takes the name of a child then is told of, as ever.
+func TestAStrangerUnderARefusedSpecIsToldOf(t *testing.T) {
+	w := newNarrowWorld(t)
+	s := w.ready("a")
+	spoil(w, s)
+	w.delete(named(s, &networkingv1.NetworkPolicy{}))
+	w.create(named(s, &networkingv1.NetworkPolicy{}))
+	w.settleRefused(s)
+	if got := message(s, "Accepted"); !strings.Contains(got, "NetworkPolicy a exists and was not made by this operator") {
+		t.Errorf("Accepted says %s", got)
+	}
+	w.writes.take()
+	w.settleRefused(s)
+	w.wantWrites()
+}
+
+// What the operator remembers is not for others to change, whatever they call themselves.
+func TestNobodyForgesWhatWasAccepted(t *testing.T) {
+	w := newNarrowWorld(t)
+	s := w.ready("a")
+	spoil(w, s)
+	good := s.Status.Revision
+	cm := named(s, &corev1.ConfigMap{})
+	w.read(cm)
+	forged, err := json.Marshal(map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap",
+		"metadata": map[string]any{"name": cm.Name, "namespace": cm.Namespace, "labels": cm.Labels, "ownerReferences": cm.OwnerReferences},
+		"data":     map[string]string{"config.json": cm.Data["config.json"], "accepted.json": strings.Replace(cm.Data["accepted.json"], "https://auth", "https://evil", 1)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.person.Patch(t.Context(), cm, client.RawPatch(types.ApplyYAMLPatchType, forged), client.FieldOwner(controllers.FieldOwner), client.ForceOwnership); err != nil {
+		t.Fatal(err)
+	}
+	w.seen(cm)
+	w.settleRefused(s)
+	if s.Status.Revision != good {
+		t.Error("pods are given what somebody forged")
+	}
+	if w.read(cm); strings.Contains(cm.Data["accepted.json"], "https://evil") {
+		t.Error("the forgery stays")
 	}
 }
 

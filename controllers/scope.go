@@ -43,8 +43,8 @@ type scope struct {
 	// accepted tells whether the spec of server is.
 	accepted bool
 	// serving is server with the spec that pods serve: that of server if it is
-	// accepted, else what was accepted last, nil if there is no such thing. Then
-	// nothing is applied.
+	// accepted, else what was accepted last, nil if nobody knows that.
+	// Then nothing is applied, but for the ConfigMap of a spec that pods can be given.
 	serving *v1alpha1.SecuredMCPServer
 	// children are the objects of serving that the pass applies.
 	children []child

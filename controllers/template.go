@@ -42,6 +42,9 @@ func filesOf(d *appsv1.Deployment) map[string]string {
 	}
 	for i := range pod.Containers {
 		c := &pod.Containers[i]
+		if c.Name != desired.ContainerName {
+			continue // somebody else's, beside it
+		}
 		files[c.Name+" args"] = fmt.Sprint(c.Args)
 		for _, m := range c.VolumeMounts {
 			files[c.Name+" "+m.MountPath] = sources[m.Name]

@@ -1,7 +1,6 @@
 package desired
 
 import (
-	"cmp"
 	"encoding/json"
 	"strings"
 
@@ -46,14 +45,6 @@ func encoded(spec *v1alpha1.SecuredMCPServerSpec) string {
 		panic(err) // it has been decoded from JSON
 	}
 	return strings.TrimSuffix(raw.String(), "\n")
-}
-
-// Half tells whether one half is known and the other is not.
-func (a Accepted) Half() bool { return (a.Policy == "") != (a.Workload == "") }
-
-// Or returns a, with what it lacks as other has it.
-func (a Accepted) Or(other Accepted) Accepted {
-	return Accepted{Policy: cmp.Or(a.Policy, other.Policy), Workload: cmp.Or(a.Workload, other.Workload)}
 }
 
 // Of returns s with the spec that both halves make up, nil unless both are known.
