@@ -82,13 +82,14 @@ func (r *Reconciler) endRoutes(ctx context.Context, server *v1alpha1.SecuredMCPS
 	return r.withdraw(ctx, server, routes)
 }
 
-// objectToServed judges what is exposed or, while nothing is, what is asked for.
+// objectToServed judges what is exposed or, while nothing is, what is asked for. An Ingress
+// that is being deleted is withdrawn already, and no reason to withdraw what is to stay.
 func (r *Reconciler) objectToServed(s *scope, resource string, routes []child) (*objection, error) {
 	if o := r.policy.objectToResource(s.server.Namespace, resource); o != nil {
 		return o, nil
 	}
-	for _, route := range routes {
-		if ingress, ok := route.live.(*networkingv1.Ingress); ok {
+	for i := range routes {
+		if ingress, ok := routes[i].live.(*networkingv1.Ingress); ok && !routes[i].leaves() {
 			return r.objectToIngress(ingress)
 		}
 	}
