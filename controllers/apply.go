@@ -39,6 +39,7 @@ func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 			continue
 		}
 		err := r.settle(ctx, s, c)
+		r.remember(s, c.kind, err)
 		switch {
 		case err == nil:
 		case namespaceEnds(err):
@@ -56,19 +57,35 @@ func (r *Reconciler) applyChildren(ctx context.Context, s *scope) error {
 	return nil
 }
 
+// remember keeps here what the children that keep it could not be given, so that an edit
+// that is not accepted brings back nothing of before: of a spec whose configuration was
+// taken, the rest is applied though the ServiceAccount is not. A configuration that the API
+// server refused was not taken, and the children say what was.
+func (r *Reconciler) remember(s *scope, kind string, err error) {
+	switch {
+	case s.serving == nil:
+	case kind == kindConfigMap && err != nil && refused(err):
+		r.kept.Delete(client.ObjectKeyFromObject(s.server))
+	case kind == kindServiceAccount && err != nil && !s.failed(kindConfigMap):
+		r.keep(s.serving)
+	}
+}
+
+// failed tells whether a child could not be applied.
+func (s *scope) failed(kind string) bool { return s.unapplied[kind] != nil || s.refused[kind] != nil }
+
 // holdsBack keeps pods from being made, or made anew, without what has to be there
 // before them: the configuration that their template is for, what is kept of their spec,
 // what keeps strangers from them and, if they are to speak TLS or no longer to do so, the
 // port where clients find them. Nor does a route leave others for them without that. What
 // is kept of a spec is of one whose configuration was taken.
 func (s *scope) holdsBack(c *child) bool {
-	failed := func(kind string) bool { return s.unapplied[kind] != nil || s.refused[kind] != nil }
-	closed := s.change.underWay && (failed(kindService) || failed(kindNetworkPolicy))
+	closed := s.change.underWay && (s.failed(kindService) || s.failed(kindNetworkPolicy))
 	switch c.kind {
 	case kindDeployment:
-		return failed(kindConfigMap) || failed(kindServiceAccount) || closed || !c.exists() && failed(kindNetworkPolicy)
+		return s.failed(kindConfigMap) || s.failed(kindServiceAccount) || closed || !c.exists() && s.failed(kindNetworkPolicy)
 	case kindServiceAccount:
-		return failed(kindConfigMap) && c.exists()
+		return s.failed(kindConfigMap) && c.exists()
 	case kindIngress, httpRoute.kind:
 		return closed && c.exists() && c.wanted
 	}

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -413,4 +414,60 @@ func TestANewServerKnowsNothingOfTheOneOfBefore(t *testing.T) {
 	w.reconcile(again) //nolint:errcheck // terminal
 	w.wantWrites("PATCH securedmcpservers/a/status")
 	w.wantConditions(again, "False InvalidSpec", "False NotDeployed", "False IngressPending", "False NotDeployed", "False InvalidSpec")
+}
+
+// The ServiceAccount cannot be changed, and says how the server was exposed before. What
+// has been closed since stays closed.
+func TestWhatAnEditClosedIsNotOpenedByTheNextThatIsNotAccepted(t *testing.T) {
+	w := newNarrowWorld(t)
+	s := w.ready("a")
+	w.writes.fail("PATCH serviceaccounts/a")
+	w.update(s, func() { s.Spec.Exposure.Ingress = nil })
+	if err := w.attempt(s); err == nil {
+		t.Fatal("no error")
+	}
+	in := named(s, &networkingv1.Ingress{})
+	if w.exists(in) {
+		t.Fatal("the Ingress is still there")
+	}
+	w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} }) // a cycle
+	_ = w.tries(s)                                                                // which fails
+	w.writes.fail("")
+	w.settleRefused(s)
+	if w.exists(in) {
+		t.Error("an edit that is not accepted has brought the Ingress back")
+	}
+	w.writes.take()
+	w.settleRefused(s)
+	w.wantWrites()
+}
+
+// A revocation that came with an image which is not allowed, and is more than a ConfigMap
+// holds, was not accepted in any sense: what was is healed.
+func TestWhatTheAPIServerRefusedWasNotAcceptedLast(t *testing.T) {
+	w := newNarrowWorld(t)
+	s := w.ready("a")
+	w.stop()
+	w.operator = startOperatorWith(t, w.network, allowing("*.example.com"), w.namespace)
+	w.settle(s)
+	good := s.Status.Revision
+	w.update(s, func() {
+		s.Spec.Workload.Image = "evil.example/image:1"
+		for i := range 120 {
+			s.Spec.Scopes = append(s.Spec.Scopes, v1alpha1.Scope{Name: fmt.Sprint("scope", i), GrantedBy: "'" + strings.Repeat("a", 4000) + "' == ''"})
+		}
+		for i := range 1000 {
+			s.Spec.Revocation.TokenIDs = append(s.Spec.Revocation.TokenIDs, fmt.Sprintf("%04d", i)+strings.Repeat("i", 200))
+		}
+	})
+	w.settle(s)
+	w.wantConditions(s, "False ImageNotAllowed", "False ChildRejected", "True Exposed", "False ChildRejected", "False ImageNotAllowed")
+	w.update(s, func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} }) // a cycle
+	cm := named(s, &corev1.ConfigMap{})
+	w.update(cm, func() { cm.Data["config.json"] = "{}" })
+	w.settleRefused(s)
+	w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "True Enforced", "False InvalidSpec")
+	if s.Status.Revision != good {
+		t.Errorf("pods are given revision %s, want %s", s.Status.Revision, good)
+	}
 }
