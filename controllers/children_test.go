@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -487,5 +488,30 @@ func allowing(host string) controllers.Policy {
 	return controllers.Policy{
 		AllowedHosts:         map[string][]string{controllers.AnyNamespace: {host}},
 		AllowedImagePrefixes: []string{"registry.example.com/"},
+	}
+}
+
+// Somebody edits the configuration, and nobody can put it right. The status is written
+// all the same, and claims nothing of what pods are given.
+func TestTheStatusIsWrittenWhateverSomebodyPutsInTheConfigMap(t *testing.T) {
+	for name, raw := range map[string]string{
+		"no JSON":           "{",
+		"nothing":           "{}",
+		"no URL":            `{"resource":"\u0001"}`,
+		"a URL without end": `{"resource":"https://` + strings.Repeat("a", 5000) + `"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newNarrowWorld(t)
+			s := w.ready("a")
+			cm := named(s, &corev1.ConfigMap{})
+			w.update(cm, func() { cm.Data["config.json"] = raw })
+			w.writes.fail("PATCH configmaps/a")
+			w.reconciler.LoseHope(client.ObjectKeyFromObject(s))
+			_ = w.attempt(s) // which fails
+			w.wantConditions(s, "True Accepted", "False ChildRejected", "True Exposed", "False NotDeployed", "False ChildRejected")
+			if s.Status.URL != "" || s.Status.Revision != "" {
+				t.Errorf("status has URL %q and revision %q", s.Status.URL, s.Status.Revision)
+			}
+		})
 	}
 }

@@ -60,6 +60,12 @@ func (s served) encode() string {
 	return string(encoded)
 }
 
+// mostURL and mostMetadataURL are what the status has room for.
+const (
+	mostURL         = 512
+	mostMetadataURL = 600
+)
+
 // observeServed reports what the pods are given, which after an edit that was
 // not accepted is not what the spec says.
 func (r *Reconciler) observeServed(ctx context.Context, s *scope) error {
@@ -72,8 +78,8 @@ func (r *Reconciler) observeServed(ctx context.Context, s *scope) error {
 		return nil
 	}
 	metadata, err := render.ResourceMetadataURL(given.Resource)
-	if err != nil {
-		return nil //nolint:nilerr // edited by hand, as above
+	if err != nil || given.Resource == "" || len(given.Resource) > mostURL || len(metadata) > mostMetadataURL {
+		return nil //nolint:nilerr // edited by hand, as above: a status that has it would be refused
 	}
 	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL = given.Revision, given.Resource, metadata
 	s.status.Tools = new(given.Tools)
