@@ -9,10 +9,6 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/internal/desired"
@@ -28,24 +24,40 @@ func (r *Reconciler) serveLast(ctx context.Context, s *scope, valid *v1alpha1.Se
 		return fmt.Errorf("reading what was accepted last: %w", err)
 	}
 	last, err := accepted.Of(s.server)
-	if err != nil { // of an API that this operator does not know
-		last = nil
-	}
-	if last == nil {
+	if last == nil || err != nil { // or of an API that this operator does not know
 		return r.serveUnknown(ctx, s, valid)
 	}
 	r.keep(last)
-	if valid != nil && valid.Spec.Resource == last.Spec.Resource { // under another nobody would reach them
-		mixed, err := desired.WithWorkloadOf(valid, last)
-		if err != nil {
-			return err
-		}
+	mixed, err := r.mix(ctx, valid, last)
+	if err != nil {
+		return err
+	}
+	if mixed != nil {
 		if serves, err := r.serveAs(ctx, s, mixed); serves || err != nil {
 			return err
 		}
 	}
 	_, err = r.serveAs(ctx, s, last)
 	return err
+}
+
+// mix returns valid, if there is such a server, with how and where pods run as last has it,
+// nil if pods could not be given what that says.
+func (r *Reconciler) mix(ctx context.Context, valid, last *v1alpha1.SecuredMCPServer) (*v1alpha1.SecuredMCPServer, error) {
+	if valid == nil || valid.Spec.Resource != last.Spec.Resource { // nobody would reach them
+		return nil, nil
+	}
+	mixed, err := desired.WithWorkloadOf(valid, last)
+	if err != nil {
+		return nil, err
+	}
+	if r.policy.objectToPods(mixed) == nil {
+		return mixed, nil // they get the files that it names
+	}
+	if same, err := r.sameFiles(ctx, mixed); !same || err != nil {
+		return nil, err
+	}
+	return mixed, nil
 }
 
 // serveUnknown leaves what runs as it is, where nobody knows how it should be, and has the
@@ -95,8 +107,8 @@ func (r *Reconciler) serveAs(ctx context.Context, s *scope, server *v1alpha1.Sec
 	if invalid != nil || err != nil {
 		return false, err // an older operator took it
 	}
-	leave, ok, err := r.leftAsTheyAre(ctx, server)
-	if !ok || err != nil {
+	leave, err := r.leftAsTheyAre(ctx, server)
+	if err != nil {
 		return false, err
 	}
 	children, err := r.findChildren(ctx, s, server, config)
@@ -115,75 +127,21 @@ func (r *Reconciler) serveAs(ctx context.Context, s *scope, server *v1alpha1.Sec
 
 // leftAsTheyAre are the kinds of children of server that are not applied: routes that may
 // not be, which withdrawRoutes removes, and a Deployment that the operator's policy objects
-// to, which runs on. ok is false if its pods lack files that server names: one that starts
-// would never become ready.
-func (r *Reconciler) leftAsTheyAre(ctx context.Context, server *v1alpha1.SecuredMCPServer) (kinds []string, ok bool, err error) {
+// to, which runs on.
+func (r *Reconciler) leftAsTheyAre(ctx context.Context, server *v1alpha1.SecuredMCPServer) (kinds []string, err error) {
 	url, err := r.objectToURL(ctx, server)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if cmp.Or(url, r.policy.objectToIngressNames(server)) != nil {
 		kinds = append(kinds, kindIngress, kindCertificate, httpRoute.kind)
 	}
-	if cmp.Or(r.policy.objectToImage(server), r.policy.objectToPodNames(server)) == nil {
-		return kinds, true, nil
+	if r.policy.objectToPods(server) != nil {
+		kinds = append(kinds, kindDeployment)
 	}
-	ok, err = r.sameFiles(ctx, server)
-	return append(kinds, kindDeployment), ok, err
+	return kinds, nil
 }
 
 // unknownLast is what becomes of a server whose last accepted spec has been lost.
 const unknownLast = "the ConfigMap or the ServiceAccount of what was accepted last is gone, or was edited: " +
 	"what else somebody deletes or edits stays so until a spec is accepted"
-
-// kept is what was accepted last of a server whose newest spec is not.
-type kept struct {
-	uid types.UID
-	desired.Accepted
-}
-
-// recall returns what was accepted last of server, as far as anybody knows it. It is with
-// the children, unless somebody has just deleted or edited those that have it, and from
-// the first pass that asks here, where nobody edits it.
-func (r *Reconciler) recall(ctx context.Context, server *v1alpha1.SecuredMCPServer) (desired.Accepted, error) {
-	if known, ok := r.kept.Load(client.ObjectKeyFromObject(server)); ok && known.(kept).uid == server.UID {
-		return known.(kept).Accepted, nil
-	}
-	return r.acceptedOf(ctx, server)
-}
-
-func (r *Reconciler) keep(server *v1alpha1.SecuredMCPServer) {
-	r.kept.Store(client.ObjectKeyFromObject(server), kept{server.UID, desired.AcceptedOf(server)})
-}
-
-// acceptedOf returns what the children of server have of the spec that they were made
-// of, "" for what they lack. What somebody has edited is not the operator's any more.
-func (r *Reconciler) acceptedOf(ctx context.Context, server *v1alpha1.SecuredMCPServer) (accepted desired.Accepted, err error) {
-	for _, o := range []client.Object{new(corev1.ConfigMap), new(corev1.ServiceAccount)} {
-		// The cache holds neither.
-		if err := r.live.Get(ctx, client.ObjectKeyFromObject(server), o); client.IgnoreNotFound(err) != nil {
-			return accepted, err
-		}
-		if !metav1.IsControlledBy(o, server) {
-			continue
-		}
-		fields, err := extractFields(o)
-		if err != nil {
-			return accepted, err
-		}
-		switch fields := fields.(type) {
-		case *corev1ac.ConfigMapApplyConfiguration:
-			accepted.Policy = fields.Data[desired.AcceptedKey]
-		case *corev1ac.ServiceAccountApplyConfiguration:
-			accepted.Workload = workloadOf(fields)
-		}
-	}
-	return accepted, nil
-}
-
-func workloadOf(fields *corev1ac.ServiceAccountApplyConfiguration) string {
-	if fields.ObjectMetaApplyConfiguration == nil {
-		return ""
-	}
-	return fields.Annotations[desired.AnnotationAccepted]
-}

@@ -270,6 +270,42 @@ func TestPodsWaitForWhatIsKeptOfThem(t *testing.T) {
 	}
 }
 
+// Without the ConfigMap nothing says what a route is for: it is that of before.
+func TestARouteKeepsItsURLThoughNobodyKnowsWhatIsServed(t *testing.T) {
+	w := newNarrowWorld(t)
+	s := w.ready("a")
+	younger := w.server("younger")
+	younger.Spec.Resource = s.Spec.Resource
+	w.create(younger)
+	w.update(s, func() { s.Spec.Resource = "https://else.example.org/a" })
+	spoilt := func() { s.Spec.Scopes[0].Implies = []string{"invoices:write"} } // a cycle
+	w.update(s, spoilt)
+	w.settleRefused(s)
+	w.delete(named(s, &corev1.ConfigMap{}))
+	w.restart(work{})
+	w.settleRefused(s)
+	w.settle(younger)
+	if got := conditions(younger)["Accepted"]; got != "False ResourceConflict" {
+		t.Errorf("Accepted of a server for the same URL is %s", got)
+	}
+	w.writes.take()
+	w.settleRefused(s)
+	w.wantWrites()
+
+	w.restart(work{policy: func(*world) controllers.Policy { return allowing("*.example.org") }})
+	w.settleRefused(s)
+	if w.exists(named(s, &networkingv1.Ingress{})) {
+		t.Error("there is a route by a host that is not allowed")
+	}
+	w.settleRefused(s)
+	if s.Status.URL != "" {
+		t.Errorf("URL %s without a route", s.Status.URL)
+	}
+	w.writes.take()
+	w.settleRefused(s)
+	w.wantWrites()
+}
+
 // Whoever takes the name of a child then is told of, as ever.
 func TestAStrangerUnderARefusedSpecIsToldOf(t *testing.T) {
 	w := newNarrowWorld(t)
@@ -397,6 +433,33 @@ func TestWhatIsNotAllowedIsNotHealed(t *testing.T) {
 	if got := conditions(s)["Available"]; got != "False NotDeployed" {
 		t.Errorf("Available %s: %s", got, message(s, "Available"))
 	}
+}
+
+// Pods that are left as they are may have been made by an operator that gave them other
+// files, or been changed by hand: what protects them is healed all the same.
+func TestWhatIsAllowedIsHealedWhateverFilesPodsHave(t *testing.T) {
+	w := newNarrowWorld(t)
+	s := w.server("a")
+	s.Spec.Workload.Image = "evil.example/image:1"
+	w.serve(s, "1")
+	d := named(s, &appsv1.Deployment{})
+	w.update(d, func() {
+		d.Spec.Template.Spec.Containers[0].Args = append(d.Spec.Template.Spec.Containers[0].Args, "--of-before")
+	})
+	w.restart(work{policy: func(*world) controllers.Policy { return allowing("*.example.com") }})
+	w.delete(named(s, &networkingv1.NetworkPolicy{}))
+	cm, before := named(s, &corev1.ConfigMap{}), s.Status.Revision
+	w.update(cm, func() { cm.Data["config.json"] = "{}" })
+	w.settle(s)
+	if !w.exists(named(s, &networkingv1.NetworkPolicy{})) {
+		t.Error("there is no NetworkPolicy")
+	}
+	if s.Status.Revision != before {
+		t.Error("the ConfigMap is as somebody edited it")
+	}
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
 }
 
 // The server of before had the same name, and nothing else in common.

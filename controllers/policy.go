@@ -42,6 +42,11 @@ func (p *Policy) object(s *v1alpha1.SecuredMCPServer) *objection {
 	return cmp.Or(p.objectToHost(s), p.objectToImage(s), p.objectToIngressNames(s), p.objectToPodNames(s))
 }
 
+// objectToPods judges what the pods are to be like.
+func (p *Policy) objectToPods(s *v1alpha1.SecuredMCPServer) *objection {
+	return cmp.Or(p.objectToImage(s), p.objectToPodNames(s))
+}
+
 // objectToHost also decides what a server may claim: whoever names a host that
 // is another team's keeps nothing from that team.
 func (p *Policy) objectToHost(s *v1alpha1.SecuredMCPServer) *objection {

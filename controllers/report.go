@@ -40,7 +40,10 @@ func statusConfiguration(s *scope) *v1alpha1ac.SecuredMCPServerApplyConfiguratio
 		status.WithObservedGeneration(s.status.ObservedGeneration)
 	}
 	if s.status.Revision != "" {
-		status.WithRevision(s.status.Revision).WithURL(s.status.URL).WithResourceMetadataURL(s.status.ResourceMetadataURL)
+		status.WithRevision(s.status.Revision).WithResourceMetadataURL(s.status.ResourceMetadataURL)
+	}
+	if s.status.URL != "" {
+		status.WithURL(s.status.URL)
 	}
 	if n := s.status.Tools; n != nil {
 		status.WithTools(*n)

@@ -75,14 +75,28 @@ func (r *Reconciler) observeServed(ctx context.Context, s *scope) error {
 	}
 	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL, s.status.Tools = "", "", "", nil
 	if given == nil || given.Broken {
-		return nil
+		return r.observeLeadHere(ctx, s)
 	}
 	metadata, err := render.ResourceMetadataURL(given.Resource)
 	if err != nil || given.Resource == "" || len(given.Resource) > mostURL || len(metadata) > mostMetadataURL {
-		return nil //nolint:nilerr // edited by hand, as above: a status that has it would be refused
+		return r.observeLeadHere(ctx, s) // edited by hand, as above: a status that has it would be refused
 	}
 	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL = given.Revision, given.Resource, metadata
 	s.status.Tools = new(given.Tools)
+	return nil
+}
+
+// observeLeadHere has the URL stay that was served while routes lead here by it, though
+// nobody can say any more what pods are given: others would get it, and have a second
+// route for it, and the operator's policy judges it.
+func (r *Reconciler) observeLeadHere(ctx context.Context, s *scope) error {
+	routes, err := r.routes(ctx, s.server)
+	if err != nil {
+		return err
+	}
+	if !s.accepted && len(routes) > 0 {
+		s.status.URL = s.server.Status.URL
+	}
 	return nil
 }
 
