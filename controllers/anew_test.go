@@ -277,6 +277,44 @@ func TestAnIngressThatIsMadeAnewKeepsItsSecret(t *testing.T) {
 	}
 }
 
+// What clients came by long ago, or by a server of before, says nothing of the Secret.
+func TestAnIngressThatTakesNoOthersPlaceHasTheSecretThatIsAskedFor(t *testing.T) {
+	kubetest.InstallCRDs(t, kubetest.Config(t), "cert-manager")
+	for _, recreated := range []bool{false, true} {
+		t.Run(map[bool]string{false: "asked for anew", true: "of a server of the same name"}[recreated], func(t *testing.T) {
+			w := newNarrowWorld(t)
+			s := w.ready("a")
+			in := w.ingressOf(s)
+			w.update(in, func() { in.Finalizers = []string{"example.com/balancer"} })
+			again := w.server("a")
+			askIssuer(again)
+			if recreated {
+				w.ofClass(s, "other")
+				w.settle(s)
+				w.letGo(s)
+				if err := w.person.Delete(t.Context(), s); err != nil {
+					t.Fatal(err)
+				}
+				for _, o := range children(s) {
+					if w.exists(o) {
+						w.delete(o)
+					}
+				}
+				s = again
+				w.create(s)
+			} else {
+				w.update(s, func() { s.Spec.Exposure = v1alpha1.Exposure{} })
+				w.settle(s)
+				w.letGo(s)
+				w.settle(s)
+				w.update(s, func() { s.Spec.Exposure = again.Spec.Exposure })
+			}
+			w.settle(s)
+			w.wantSecret(s, "a-securedmcp-tls")
+		})
+	}
+}
+
 func TestAnIngressThatIsMadeAnewLeadsToThePodsThatServe(t *testing.T) {
 	w := newWorld(t)
 	s := w.inChangeover(behindIngress)

@@ -64,7 +64,7 @@ func (r *Reconciler) keepSecret(s *scope, children []child, want *networkingv1ac
 		}
 	}
 	before := r.anew.before(s.server, ingress)
-	if want == nil || certificate == nil || !certificate.wanted || before == nil {
+	if certificate == nil || !certificate.wanted || before == nil {
 		return
 	}
 	if certificate.missing == "" && ours(certificate.live, s.server) {

@@ -59,9 +59,13 @@ func (r *renewals) again(server *v1alpha1.SecuredMCPServer, c *child) time.Durat
 func (r *renewals) before(server *v1alpha1.SecuredMCPServer, c *child) *networkingv1.Ingress {
 	key := client.ObjectKeyFromObject(server)
 	live := c.live.(*networkingv1.Ingress)
+	if !c.wanted { // none takes its place, and one that is asked for some day is another
+		r.gone.Delete(key)
+		return nil
+	}
 	switch {
 	case !c.exists():
-		if gone, ok := r.gone.Load(key); ok {
+		if gone, ok := r.gone.Load(key); ok && ours(gone.(*networkingv1.Ingress), server) {
 			return gone.(*networkingv1.Ingress)
 		}
 		return nil
