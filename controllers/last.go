@@ -37,6 +37,7 @@ func (r *Reconciler) serveLast(ctx context.Context, s *scope, valid *v1alpha1.Se
 			return err
 		}
 	}
+	s.undelivered(valid)
 	_, err = r.serveAs(ctx, s, last)
 	return err
 }
@@ -70,8 +71,21 @@ func (r *Reconciler) serveUnknown(ctx context.Context, s *scope, valid *v1alpha1
 	if d.UID == "" {
 		return nil // nothing has been accepted
 	}
+	err := r.giveConfiguration(ctx, s, valid)
+	if len(s.children) == 0 {
+		s.undelivered(valid)
+	}
 	s.add(v1alpha1.ConditionAccepted, unknownLast)
-	return r.giveConfiguration(ctx, s, valid)
+	return err
+}
+
+// undelivered has Accepted say that pods could enforce valid, if there is such a server, and
+// are not given it: Enforced is True of what was accepted last, and who revokes has to know.
+func (s *scope) undelivered(valid *v1alpha1.SecuredMCPServer) {
+	if valid != nil {
+		s.add(v1alpha1.ConditionAccepted, "pods are given nothing of this spec, and no revocation that is in it, "+
+			"since its resource is another than they serve or they have not the files that it names")
+	}
 }
 
 // giveConfiguration has pods of which nobody knows what else was accepted be given what
@@ -143,5 +157,5 @@ func (r *Reconciler) leftAsTheyAre(ctx context.Context, server *v1alpha1.Secured
 }
 
 // unknownLast is what becomes of a server whose last accepted spec has been lost.
-const unknownLast = "the ConfigMap or the ServiceAccount of what was accepted last is gone, or was edited: " +
+const unknownLast = "the ConfigMap or the ServiceAccount that keeps what was accepted last is gone, was edited or has no room for it: " +
 	"what else somebody deletes or edits stays so until a spec is accepted"

@@ -462,6 +462,68 @@ func TestWhatIsAllowedIsHealedWhateverFilesPodsHave(t *testing.T) {
 	w.wantWrites()
 }
 
+// A ConfigMap has room for a policy, and not always for the spec of it beside that.
+func TestARevocationThatLeavesNoRoomForTheSpecIsDelivered(t *testing.T) {
+	w := newNarrowWorld(t)
+	s := w.ready("a")
+	before := s.Status.Revision
+	w.update(s, func() {
+		for i := range 1024 {
+			s.Spec.Revocation.TokenIDs = append(s.Spec.Revocation.TokenIDs, fmt.Sprintf("%0256d", i))
+		}
+		tool := s.Spec.Tools[0]
+		for i := range 40 {
+			tool.Name, tool.Description = fmt.Sprint("tool-", i), strings.Repeat("x", 8192)
+			s.Spec.Tools = append(s.Spec.Tools, tool)
+		}
+	})
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	revoked := s.Status.Revision
+	if revoked == before {
+		t.Error("the revocation is not delivered")
+	}
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
+	spoil(w, s)
+	w.settleRefused(s)
+	if s.Status.Revision != revoked {
+		t.Error("the revocation is taken back")
+	}
+	if got := message(s, "Accepted"); !strings.HasSuffix(got, "stays so until a spec is accepted") {
+		t.Errorf("Accepted says %s", got)
+	}
+	w.writes.take()
+	w.settleRefused(s)
+	w.wantWrites()
+}
+
+// Enforced is True of what was accepted last, and who revokes has to know of which.
+func TestARevocationThatReachesNobodyIsToldOf(t *testing.T) {
+	const want = "; pods are given nothing of this spec, and no revocation that is in it, "
+	w := newNarrowWorld(t)
+	s := w.ready("a")
+	w.restart(work{policy: func(*world) controllers.Policy { return allowing("*.example.com") }})
+	before, resource := s.Status.Revision, s.Spec.Resource
+	w.update(s, func() {
+		s.Spec.Resource, s.Spec.Workload.Image = "https://else.example.com/a", "evil.example/image:1"
+		s.Spec.Revocation.Subjects = []string{"mallory"}
+	})
+	w.settle(s)
+	if got := message(s, "Accepted"); s.Status.Revision != before || !strings.Contains(got, want) {
+		t.Errorf("revision %s, and Accepted says %q, want %q in it", s.Status.Revision, got, want)
+	}
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
+	w.update(s, func() { s.Spec.Resource = resource })
+	w.settle(s)
+	if got := message(s, "Accepted"); s.Status.Revision == before || strings.Contains(got, want) {
+		t.Errorf("revision %s, and Accepted says %q of one that is delivered", s.Status.Revision, got)
+	}
+}
+
 // The server of before had the same name, and nothing else in common.
 func TestANewServerKnowsNothingOfTheOneOfBefore(t *testing.T) {
 	w := newWorld(t)

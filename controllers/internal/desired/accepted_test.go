@@ -95,3 +95,23 @@ func TestEachHalfChangesWithWhatItIsOf(t *testing.T) {
 		}
 	}
 }
+
+// No child is refused for the sake of the spec.
+func TestASpecIsNotKeptWhereThereIsNoRoomForIt(t *testing.T) {
+	s := sample(t)
+	half := strings.Repeat("x", 1<<19)
+	if _, ok := desired.ConfigMap(s, []byte(half)).Data[desired.AcceptedKey]; !ok {
+		t.Error("a ConfigMap with room for the spec has it not")
+	}
+	if _, ok := desired.ConfigMap(s, []byte(half+half[1:])).Data[desired.AcceptedKey]; ok {
+		t.Error("a ConfigMap is too large by the spec")
+	}
+	s.Spec.Workload.PodAnnotations = map[string]string{"pod": half[:100<<10]}
+	if len(desired.ServiceAccount(s).Annotations) == 0 {
+		t.Error("a ServiceAccount with room for the spec has it not")
+	}
+	s.Spec.Exposure.Ingress.Annotations = map[string]string{"ingress": half[:200<<10]}
+	if len(desired.ServiceAccount(s).Annotations) > 0 {
+		t.Error("the annotations of a ServiceAccount are too large by the spec")
+	}
+}
