@@ -25,9 +25,9 @@ func BoundTransfer(body, write time.Duration) func(http.Handler) http.Handler {
 				_ = controller.SetReadDeadline(time.Now().Add(body))
 				req.Body = &timedBody{ReadCloser: req.Body, controller: controller}
 			}
-			timed := &timedWriter{ResponseWriter: w, controller: controller, timeout: write}
+			timed := &timedWriter{ResponseWriter: w, controller: controller, timeout: write, streams: req.ProtoMajor == 2}
 			next.ServeHTTP(timed, req)
-			if req.ProtoMajor == 2 && req.Context().Err() != nil {
+			if timed.streams && req.Context().Err() != nil {
 				// The client has reset the stream. A deadline that was set after that is a timer
 				// that nothing stops, and that holds what the stream was.
 				_ = controller.SetReadDeadline(time.Time{})
@@ -54,19 +54,25 @@ func (b *timedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// timedWriter sets the deadline anew for each chunk, and lifts it while nothing is
-// written: HTTP/2 ends a stream whose deadline passes, whether or not it has
-// something to send.
+// timedWriter sets the deadline anew for each chunk. HTTP/2 ends a stream whose deadline
+// passes, whether or not it has something to send: there it is lifted while nothing is
+// written.
 type timedWriter struct {
 	http.ResponseWriter
 
 	controller *http.ResponseController
 	timeout    time.Duration
+	// streams tells that the answer is a stream of HTTP/2.
+	streams bool
 }
 
 func (w *timedWriter) limit() { _ = w.controller.SetWriteDeadline(time.Now().Add(w.timeout)) }
 
-func (w *timedWriter) lift() { _ = w.controller.SetWriteDeadline(time.Time{}) }
+func (w *timedWriter) lift() {
+	if w.streams {
+		_ = w.controller.SetWriteDeadline(time.Time{})
+	}
+}
 
 func (w *timedWriter) Write(b []byte) (written int, err error) {
 	defer w.lift()
