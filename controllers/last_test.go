@@ -73,6 +73,22 @@ func (w *world) settleRefused(s *v1alpha1.SecuredMCPServer) {
 	w.runs(s)
 }
 
+// rests states that further passes over s have nothing to write.
+func (w *world) rests(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	w.writes.take()
+	w.settle(s)
+	w.wantWrites()
+}
+
+// restsRefused is rests for a server whose spec is not accepted.
+func (w *world) restsRefused(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
+	w.writes.take()
+	w.settleRefused(s)
+	w.wantWrites()
+}
+
 // asMade is o without what differs when it is made anew.
 func asMade(o client.Object) client.Object {
 	c := essence(o)
@@ -120,9 +136,7 @@ func TestChildrenAreHealedWhileTheNewestSpecIsNotAccepted(t *testing.T) {
 					w.t.Errorf("-accepted +now:\n%s", diff)
 				}
 				w.seen(o)
-				w.writes.take()
-				w.settleRefused(s)
-				w.wantWrites()
+				w.restsRefused(s)
 			}
 			for kind, o := range children(s) {
 				if known := kind != "ConfigMap" && kind != "ServiceAccount"; known || !anew { // see the next test
@@ -219,9 +233,7 @@ func TestARevocationDoesNotWaitForWhatIsLost(t *testing.T) {
 	if s.Status.Revision == before {
 		t.Error("the revocation is not served")
 	}
-	w.writes.take()
-	w.settle(s)
-	w.wantWrites()
+	w.rests(s)
 }
 
 // Containers that somebody puts beside the runtime need none of its files.
@@ -288,9 +300,7 @@ func TestARouteKeepsItsURLThoughNobodyKnowsWhatIsServed(t *testing.T) {
 	if got := conditions(younger)["Accepted"]; got != "False ResourceConflict" {
 		t.Errorf("Accepted of a server for the same URL is %s", got)
 	}
-	w.writes.take()
-	w.settleRefused(s)
-	w.wantWrites()
+	w.restsRefused(s)
 
 	w.restart(work{policy: func(*world) controllers.Policy { return allowing("*.example.org") }})
 	w.settleRefused(s)
@@ -301,9 +311,7 @@ func TestARouteKeepsItsURLThoughNobodyKnowsWhatIsServed(t *testing.T) {
 	if s.Status.URL != "" {
 		t.Errorf("URL %s without a route", s.Status.URL)
 	}
-	w.writes.take()
-	w.settleRefused(s)
-	w.wantWrites()
+	w.restsRefused(s)
 }
 
 // Whoever takes the name of a child then is told of, as ever.
@@ -317,9 +325,7 @@ func TestAStrangerUnderARefusedSpecIsToldOf(t *testing.T) {
 	if got := message(s, "Accepted"); !strings.Contains(got, "NetworkPolicy a exists and was not made by this operator") {
 		t.Errorf("Accepted says %s", got)
 	}
-	w.writes.take()
-	w.settleRefused(s)
-	w.wantWrites()
+	w.restsRefused(s)
 }
 
 // What the operator remembers is not for others to change, whatever they call themselves.
@@ -457,9 +463,7 @@ func TestWhatIsAllowedIsHealedWhateverFilesPodsHave(t *testing.T) {
 	if s.Status.Revision != before {
 		t.Error("the ConfigMap is as somebody edited it")
 	}
-	w.writes.take()
-	w.settle(s)
-	w.wantWrites()
+	w.rests(s)
 }
 
 // A ConfigMap has room for a policy, and not always for the spec of it beside that.
@@ -483,9 +487,7 @@ func TestARevocationThatLeavesNoRoomForTheSpecIsDelivered(t *testing.T) {
 	if revoked == before {
 		t.Error("the revocation is not delivered")
 	}
-	w.writes.take()
-	w.settle(s)
-	w.wantWrites()
+	w.rests(s)
 	spoil(w, s)
 	w.settleRefused(s)
 	if s.Status.Revision != revoked {
@@ -494,9 +496,7 @@ func TestARevocationThatLeavesNoRoomForTheSpecIsDelivered(t *testing.T) {
 	if got := message(s, "Accepted"); !strings.HasSuffix(got, "stays so until a spec is accepted") {
 		t.Errorf("Accepted says %s", got)
 	}
-	w.writes.take()
-	w.settleRefused(s)
-	w.wantWrites()
+	w.restsRefused(s)
 }
 
 // Enforced is True of what was accepted last, and who revokes has to know of which.
@@ -514,9 +514,7 @@ func TestARevocationThatReachesNobodyIsToldOf(t *testing.T) {
 	if got := message(s, "Accepted"); s.Status.Revision != before || !strings.Contains(got, want) {
 		t.Errorf("revision %s, and Accepted says %q, want %q in it", s.Status.Revision, got, want)
 	}
-	w.writes.take()
-	w.settle(s)
-	w.wantWrites()
+	w.rests(s)
 	w.update(s, func() { s.Spec.Resource = resource })
 	w.settle(s)
 	if got := message(s, "Accepted"); s.Status.Revision == before || strings.Contains(got, want) {
@@ -562,9 +560,7 @@ func TestWhatAnEditClosedIsNotOpenedByTheNextThatIsNotAccepted(t *testing.T) {
 	if w.exists(in) {
 		t.Error("an edit that is not accepted has brought the Ingress back")
 	}
-	w.writes.take()
-	w.settleRefused(s)
-	w.wantWrites()
+	w.restsRefused(s)
 }
 
 // A revocation that came with an image which is not allowed, and is more than a ConfigMap
