@@ -466,6 +466,15 @@ func TestWhatIsAllowedIsHealedWhateverFilesPodsHave(t *testing.T) {
 	w.rests(s)
 }
 
+// describe gives s tools, each with a description of 8 KiB.
+func describe(s *v1alpha1.SecuredMCPServer, tools int) {
+	tool := s.Spec.Tools[0]
+	for i := range tools {
+		tool.Name, tool.Description = fmt.Sprint("tool-", i), strings.Repeat("x", 8192)
+		s.Spec.Tools = append(s.Spec.Tools, tool)
+	}
+}
+
 // A ConfigMap has room for a policy, and not always for the spec of it beside that.
 func TestARevocationThatLeavesNoRoomForTheSpecIsDelivered(t *testing.T) {
 	w := newNarrowWorld(t)
@@ -475,11 +484,7 @@ func TestARevocationThatLeavesNoRoomForTheSpecIsDelivered(t *testing.T) {
 		for i := range 1024 {
 			s.Spec.Revocation.TokenIDs = append(s.Spec.Revocation.TokenIDs, fmt.Sprintf("%0256d", i))
 		}
-		tool := s.Spec.Tools[0]
-		for i := range 40 {
-			tool.Name, tool.Description = fmt.Sprint("tool-", i), strings.Repeat("x", 8192)
-			s.Spec.Tools = append(s.Spec.Tools, tool)
-		}
+		describe(s, 40)
 	})
 	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
@@ -574,12 +579,8 @@ func TestWhatTheAPIServerRefusedWasNotAcceptedLast(t *testing.T) {
 	good := s.Status.Revision
 	w.update(s, func() {
 		s.Spec.Workload.Image = "evil.example/image:1"
-		for i := range 120 {
-			s.Spec.Scopes = append(s.Spec.Scopes, v1alpha1.Scope{Name: fmt.Sprint("scope", i), GrantedBy: "'" + strings.Repeat("a", 4000) + "' == ''"})
-		}
-		for i := range 1000 {
-			s.Spec.Revocation.TokenIDs = append(s.Spec.Revocation.TokenIDs, fmt.Sprintf("%04d", i)+strings.Repeat("i", 200))
-		}
+		s.Spec.Revocation.TokenIDs = []string{"stolen"}
+		describe(s, 135)
 	})
 	w.settle(s)
 	w.wantConditions(s, "False ImageNotAllowed", "False ChildRejected", "True Exposed", "False ChildRejected", "False ImageNotAllowed")
