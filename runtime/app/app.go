@@ -75,7 +75,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Namespace: "securedmcp", Name: "issuer_keys_age_seconds", Help: "Time since the issuer's keys were last fetched.",
 	}, keys.oldest))
-	b := &builder{options: o, metrics: s.metrics, keys: keys, floor: floor, pace: httpmw.NewPace()}
+	b := &builder{options: o, metrics: s.metrics, keys: keys, floor: floor, pace: httpmw.NewPace(o.RefusalsPerSecond)}
 	s.closing = &b.closing
 	s.live = live.New(b.read, b.build)
 	if err := s.listen(registry); err != nil {

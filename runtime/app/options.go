@@ -16,6 +16,9 @@ const (
 	DefaultDrainDelay   = 3 * time.Second
 	DefaultDrainTimeout = 20 * time.Second
 	DefaultStoreTimeout = 100 * time.Millisecond
+	// DefaultRefusalsPerSecond is far more than come of their own accord, and a
+	// small part of one processor.
+	DefaultRefusalsPerSecond = 500
 )
 
 // Options say how a runtime runs; what it enforces is in the configuration.
@@ -43,6 +46,10 @@ type Options struct {
 	// StoreTimeout is how long a request waits for the store that replicas share
 	// before its replica decides alone. Default 100 milliseconds.
 	StoreTimeout time.Duration
+	// RefusalsPerSecond is how many requests without a valid token are refused
+	// without a wait; more of them wait up to a second, so that a flood leaves the
+	// processor to those who are known. Default 500; with a negative one nobody waits.
+	RefusalsPerSecond int
 	// Builtins are the Go functions behind tools whose upstream is "builtin",
 	// by tool name. A configuration that names one that is not here is refused.
 	// Arguments have been validated against the tool's input schema, and the
@@ -99,6 +106,7 @@ func (o *Options) complete() error {
 		o.DrainTimeout = DefaultDrainTimeout
 	}
 	o.StoreTimeout = cmp.Or(o.StoreTimeout, DefaultStoreTimeout)
+	o.RefusalsPerSecond = cmp.Or(o.RefusalsPerSecond, DefaultRefusalsPerSecond)
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}

@@ -150,52 +150,6 @@ func (p *process) load(b *testing.B, connections int, d time.Duration, status in
 	return int(answered.Load())
 }
 
-// crowd is who sends at once, each over a connection that it keeps.
-type crowd []sender
-
-type sender struct {
-	net.Conn
-
-	reader *bufio.Reader
-}
-
-// crowd connects one to the server.
-func (p *process) crowd(b *testing.B) crowd {
-	b.Helper()
-	senders := make(crowd, connections)
-	for i := range senders {
-		conn, err := net.Dial("tcp", p.addr)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(func() { conn.Close() })
-		senders[i] = sender{conn, bufio.NewReader(conn)}
-	}
-	return senders
-}
-
-// burst has each of them send some requests, one after another, and returns
-// how many were answered, which all have to be with the status. The server works
-// while a burst lasts: what it uses is for the requests, not for going to sleep and
-// waking up between them.
-func (c crowd) burst(b *testing.B, status int, raw []byte) int {
-	b.Helper()
-	const each = 6
-	var group sync.WaitGroup
-	for _, s := range c {
-		group.Go(func() {
-			for range each {
-				if got, err := exchange(s, s.reader, raw); err != nil || got != status {
-					b.Errorf("status %d, %v; want %d", got, err, status)
-					return
-				}
-			}
-		})
-	}
-	group.Wait()
-	return each * len(c)
-}
-
 func exchange(conn net.Conn, reader *bufio.Reader, raw []byte) (status int, err error) {
 	if _, err := conn.Write(raw); err != nil {
 		return 0, err

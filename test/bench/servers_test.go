@@ -29,6 +29,9 @@ const (
 	serverTuned = "go-sdk-tuned"
 	// serverRuntime is the runtime, with all that stands in front of a tool.
 	serverRuntime = "runtime"
+	// serverUnpaced is the runtime that has no stranger wait in a flood: what a
+	// refusal takes is not seen while its sender waits.
+	serverUnpaced = "runtime-unpaced"
 )
 
 const (
@@ -40,8 +43,11 @@ const (
 func serve(name, issuer string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	if name == serverRuntime {
-		return serveOurs(ctx, issuer)
+	switch name {
+	case serverRuntime:
+		return serveOurs(ctx, issuer, app.DefaultRefusalsPerSecond)
+	case serverUnpaced:
+		return serveOurs(ctx, issuer, -1)
 	}
 	if name == serverTuned {
 		defer app.TuneGC()()
@@ -96,7 +102,7 @@ func echo(_ context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, err
 // serveOurs logs to a pipe, audit lines included, as a pod does. A file beside the
 // configuration would not do: each line would have the runtime, which watches that
 // directory, look whether the configuration has changed.
-func serveOurs(ctx context.Context, issuer string) error {
+func serveOurs(ctx context.Context, issuer string, refusalsPerSecond int) error {
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
 		return err
@@ -116,7 +122,7 @@ func serveOurs(ctx context.Context, issuer string) error {
 	}
 	defer app.TuneGC()()
 	server, err := app.Start(ctx, app.Options{
-		ConfigFile: file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", DrainDelay: -1,
+		ConfigFile: file, Listen: "127.0.0.1:0", AdminListen: "127.0.0.1:0", DrainDelay: -1, RefusalsPerSecond: refusalsPerSecond,
 		Logger: app.NewLogger(os.Stdout, nil), Builtins: map[string]mcp.ToolHandler{"echo": echo},
 	})
 	if err != nil {

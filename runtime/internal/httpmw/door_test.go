@@ -72,7 +72,7 @@ func TestWhoProvesNoKeyWaitsLikeAStranger(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				responder := &Responder{
-					Counter: new(counted), Pace: NewPace(),
+					Counter: new(counted), Pace: NewPace(refusalsPerSecond),
 					Audit: audit.New(slog.New(slog.DiscardHandler), "https://mcp.example.com", "https://auth.example.com"),
 				}
 				for range refusalsAtOnce {

@@ -10,10 +10,6 @@ import (
 )
 
 const (
-	// refusalsPerSecond is how many strangers are told so without delay: far more
-	// than come of their own accord, and a small part of one processor.
-	refusalsPerSecond = 500
-	refusalsAtOnce    = 100
 	// longestDelay bounds what an honest stranger waits for the first challenge
 	// while others flood the server.
 	longestDelay = time.Second
@@ -23,16 +19,21 @@ const (
 
 // Pace slows down a flood of requests without a valid token. Whoever sends the
 // next one when the last was answered, on however many connections, gets about
-// refusalsPerSecond answers: the rest of the processor is for those who are
-// known. A nil Pace delays nobody.
+// as many answers a second as it allows: the rest of the processor is for those
+// who are known. A nil Pace delays nobody.
 type Pace struct {
 	limiter *rate.Limiter
 	places  chan struct{}
 }
 
-// NewPace returns a Pace for one public listener.
-func NewPace() *Pace {
-	return &Pace{limiter: rate.NewLimiter(refusalsPerSecond, refusalsAtOnce), places: make(chan struct{}, mostDelayed)}
+// NewPace returns a Pace for one public listener, by which so many strangers a
+// second are told so without delay, a fifth of them at once. It is nil unless
+// perSecond is positive.
+func NewPace(perSecond int) *Pace {
+	if perSecond <= 0 {
+		return nil
+	}
+	return &Pace{limiter: rate.NewLimiter(rate.Limit(perSecond), max(1, perSecond/5)), places: make(chan struct{}, mostDelayed)}
 }
 
 // wait returns when it is the turn of a refusal, or its caller has left. The

@@ -12,6 +12,11 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/admission"
 )
 
+const (
+	refusalsPerSecond = 500
+	refusalsAtOnce    = 100
+)
+
 // flood has each of n strangers come again as soon as they were refused, and
 // returns how many refusals that made.
 func flood(ctx context.Context, p *Pace, n int) int64 {
@@ -39,7 +44,7 @@ func TestAFloodOfStrangersIsSlowedDown(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 				defer cancel()
-				if n := flood(ctx, NewPace(), tc.strangers); n < int64(tc.least) || n > int64(tc.most) {
+				if n := flood(ctx, NewPace(refusalsPerSecond), tc.strangers); n < int64(tc.least) || n > int64(tc.most) {
 					t.Errorf("%d refusals in ten seconds, want %d to %d", n, tc.least, tc.most)
 				}
 			})
@@ -47,9 +52,26 @@ func TestAFloodOfStrangersIsSlowedDown(t *testing.T) {
 	}
 }
 
+func TestNobodyWaitsWithoutAPace(t *testing.T) {
+	for _, perSecond := range []int{0, -1} {
+		if p := NewPace(perSecond); p != nil {
+			t.Errorf("of %d refusals a second it is %v, want nil", perSecond, p)
+		}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		for range 10 * refusalsPerSecond {
+			(*Pace)(nil).wait(t.Context())
+		}
+		if took := time.Since(start); took != 0 {
+			t.Errorf("they waited %s", took)
+		}
+	})
+}
+
 func TestAFewStrangersDoNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, start := NewPace(), time.Now()
+		p, start := NewPace(refusalsPerSecond), time.Now()
 		for range refusalsAtOnce {
 			p.wait(t.Context())
 		}
@@ -63,7 +85,7 @@ func TestNobodyWaitsLongerThanASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		p := NewPace()
+		p := NewPace(refusalsPerSecond)
 		var others sync.WaitGroup
 		defer others.Wait()
 		others.Go(func() { flood(ctx, p, 900) })
@@ -78,7 +100,7 @@ func TestNobodyWaitsLongerThanASecond(t *testing.T) {
 
 func TestWhoIsToBeRefusedHoldsNoPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p, gate := NewPace(), admission.NewGate(1)
+		p, gate := NewPace(refusalsPerSecond), admission.NewGate(1)
 		for range refusalsAtOnce {
 			p.wait(t.Context())
 		}
@@ -95,7 +117,7 @@ func TestWhoIsToBeRefusedHoldsNoPlace(t *testing.T) {
 
 func TestWhoLeavesDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := NewPace()
+		p := NewPace(refusalsPerSecond)
 		for range refusalsAtOnce {
 			p.wait(t.Context())
 		}

@@ -45,7 +45,7 @@ func startOperator(b *testing.B, program, token string) *process {
 	// servers; who has more raises it.
 	limit := 241591860 * max(1, *objects/1000)
 	cmd := exec.Command(program, "--kubeconfig", kubeconfig(b, dir, token), "--leader-elect=false", "--health-probe-bind-address=0")
-	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%d", limit), "GOGC=50")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("GOMEMLIMIT=%d", limit), "GOGC=40")
 	cmd.Stdout, cmd.Stderr = log, log
 	must(b, cmd.Start())
 	p := &process{cmd: cmd, log: log.Name()}
