@@ -6,12 +6,18 @@ import (
 	"sync"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/ext"
 )
 
 const (
 	// maxExpressionBytes bounds the text of an expression.
 	maxExpressionBytes = 4096
+	// maxLists and maxMaps bound the literals in an expression, those included that
+	// map and filter stand for. Each may double the type of the whole, by which the
+	// checker's time and memory grow: with 16 maps it takes half a minute.
+	maxLists = 32
+	maxMaps  = 4
 	// celCostLimit bounds one evaluation: some tens of thousands of steps, a few
 	// milliseconds at worst.
 	celCostLimit = 100_000
@@ -48,18 +54,42 @@ func newProgram(env *cel.Env, text string) (cel.Program, error) {
 	if len(text) > maxExpressionBytes {
 		return nil, fmt.Errorf("has %d bytes; at most %d are allowed", len(text), maxExpressionBytes)
 	}
-	ast, issues := env.Compile(text)
+	parsed, issues := env.Parse(text)
 	if issues.Err() != nil {
 		return nil, fmt.Errorf("does not compile: %s", describe(issues))
 	}
-	if t := ast.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
+	if err := checkLiterals(parsed); err != nil {
+		return nil, err
+	}
+	checked, issues := env.Check(parsed)
+	if issues.Err() != nil {
+		return nil, fmt.Errorf("does not compile: %s", describe(issues))
+	}
+	if t := checked.OutputType(); !t.IsExactType(cel.BoolType) && !t.IsExactType(cel.DynType) {
 		return nil, fmt.Errorf("is of type %s; want bool", t)
 	}
-	program, err := env.Program(ast, cel.CostLimit(celCostLimit), cel.EvalOptions(cel.OptOptimize))
+	program, err := env.Program(checked, cel.CostLimit(celCostLimit), cel.EvalOptions(cel.OptOptimize))
 	if err != nil {
 		return nil, fmt.Errorf("does not compile: %w", err)
 	}
 	return program, nil
+}
+
+// checkLiterals comes before the types are checked, which nothing else bounds.
+func checkLiterals(parsed *cel.Ast) error {
+	lists, maps := 0, 0
+	ast.PreOrderVisit(parsed.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		switch e.Kind() { //nolint:exhaustive // the others are no literals that hold others
+		case ast.ListKind:
+			lists++
+		case ast.MapKind:
+			maps++
+		}
+	}))
+	if lists > maxLists || maps > maxMaps {
+		return fmt.Errorf("has %d lists and %d maps, with those that map and filter make; at most %d and %d are allowed", lists, maps, maxLists, maxMaps)
+	}
+	return nil
 }
 
 // describe says in one line where in an expression what is wrong.

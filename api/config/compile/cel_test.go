@@ -3,6 +3,7 @@ package compile
 import (
 	"strings"
 	"testing"
+	"time"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
 )
@@ -14,6 +15,9 @@ func TestExpressionsThatDoNotCompile(t *testing.T) {
 		"two errors":                {"x && y", "line 1, column 1: undeclared reference to 'x' (in container ''); line 1, column 6: undeclared reference to 'y'"},
 		"half an expression":        {"'a' in", "line 1, column 7: Syntax error"},
 		"no boolean":                {"size(claims)", "is of type int; want bool"},
+		"maps in maps":              {nested("[", "].map(x,{x:x})", 5) + " == []", "at most 32 and 4 are allowed"},
+		"maps one after the other":  {"[1]" + strings.Repeat(".map(x,{x:x})", 5) + " == []", "at most 32 and 4 are allowed"},
+		"lists in lists":            {nested("[", "]", 33) + " == []", "at most 32 and 4 are allowed"},
 		"too much":                  {strings.Repeat("true && ", 600) + "true", "at most 4096"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -22,5 +26,27 @@ func TestExpressionsThatDoNotCompile(t *testing.T) {
 				t.Errorf("error %v, want one of scopes[1].grantedBy in one line with %q", err, tc.want)
 			}
 		})
+	}
+}
+
+func nested(begin, end string, n int) string {
+	return strings.Repeat(begin, n) + strings.Repeat(end, n)
+}
+
+// An expression is compiled by the operator, for everyone, with the memory of one
+// pod. What is allowed takes milliseconds, however it is put together.
+func TestWhatIsAllowedInAnExpressionCompilesAtOnce(t *testing.T) {
+	for name, expression := range map[string]string{
+		"lists in lists": nested("[", "]", maxLists-1) + " == []",
+		"maps and lists": "[1]" + strings.Repeat(".map(x,{x:x})", maxMaps) + strings.Repeat(".map(x,[x])", 6) + " == []",
+		"many elements":  "claims.tenant in [" + strings.Repeat("'a',", 1000) + "'b']",
+	} {
+		begin := time.Now()
+		if _, err := NewClaims(expression); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Errorf("%s: took %s", name, took)
+		}
 	}
 }
