@@ -110,7 +110,7 @@ func TestTokensThatAreRefused(t *testing.T) {
 		"issued in the future":                  f.issuer.Token(with("iat", time.Now().Add(time.Hour))),
 		"bound to a key by DPoP":                f.issuer.Token(with("cnf", map[string]any{"jkt": "x"})),
 		"bound to a certificate":                f.issuer.Token(with("cnf", map[string]any{"x5t#S256": "x"})),
-		"whose cnf is null":                     f.issuer.Token(nil, oauthtest.RawPayload(rawPayload(f, `"cnf":null`))),
+		"whose cnf is null":                     f.issuer.Token(nil, oauthtest.RawPayload(rawPayload(f, `"cnf":null`)), oauthtest.Header("typ", "JWT")),
 		"that is not UTF-8":                     f.issuer.Token(nil, oauthtest.RawPayload(rawPayload(f, "\"name\":\"\xff\""))),
 		"with a changed signature":              f.issuer.Token(good, oauthtest.BadSignature()),
 		"signed by a stranger":                  f.issuer.Token(good, oauthtest.SignedWith(other)),
@@ -145,7 +145,8 @@ func TestTokensThatAreRefused(t *testing.T) {
 	}
 }
 
-// rawPayload is a good payload with one more member, verbatim.
+// rawPayload is a good payload with one more member, verbatim. It has not all that a
+// token of typ at+jwt needs.
 func rawPayload(f fixture, member string) []byte {
 	return []byte(`{"iss":"` + f.issuer.Issuer() + `","aud":"` + runtimetest.Resource + `","sub":"u","scope":"invoices:read","exp":4102444800,` + member + `}`)
 }

@@ -124,6 +124,34 @@ func TestScopesGrantedByClaims(t *testing.T) {
 	}
 }
 
+// Identifiers of 64 bits are no doubles: two tenants whose numbers a double does not
+// tell apart are two tenants.
+func TestScopesAreGrantedByExactNumbers(t *testing.T) {
+	f := startWith(t, func(c *config.RuntimeConfig) {
+		c.Scopes[1].GrantedBy = "claims.tenant == 1234567890123456789 || 18446744073709551615u in claims.tenants || claims.org.id == -1234567890123456789 || claims.level + 1.0 == 3.0"
+	})
+	for name, tc := range map[string]struct {
+		claims string
+		status int
+	}{
+		"the number":                        {`"tenant":1234567890123456789`, 200},
+		"the next number":                   {`"tenant":1234567890123456790`, 403},
+		"the number with a fraction":        {`"tenant":1234567890123456789.0`, 403},
+		"a number of a list":                {`"tenant":1,"tenants":[7,18446744073709551615]`, 200},
+		"another number of a list":          {`"tenant":1,"tenants":[7,18446744073709551614]`, 403},
+		"one that nothing can hold":         {`"tenant":1,"tenants":[18446744073709551616]`, 403},
+		"a number inside of an object":      {`"tenant":1,"tenants":[],"org":{"id":-1234567890123456789}`, 200},
+		"another one inside of an object":   {`"tenant":1,"tenants":[],"org":{"id":-1234567890123456788}`, 403},
+		"a small number, which is a double": {`"tenant":1,"tenants":[],"org":{"id":1},"level":2`, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if resp := f.void(f.issuer.Token(nil, oauthtest.RawPayload(rawPayload(f, tc.claims)), oauthtest.Header("typ", "JWT"))); resp.Status != tc.status {
+				t.Errorf("status %d, want %d: %s", resp.Status, tc.status, resp.Body)
+			}
+		})
+	}
+}
+
 func TestStepUpAuthentication(t *testing.T) {
 	f := startWith(t, func(c *config.RuntimeConfig) {
 		c.Tools[1].Authentication = &config.Authentication{ACRValues: []string{"urn:mfa", "urn:hwk"}, MaxAgeSeconds: 300}

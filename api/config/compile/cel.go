@@ -101,8 +101,8 @@ func describe(issues *cel.Issues) string {
 	return strings.Join(lines, "; ")
 }
 
-// True tells whether the expression is true of the claims, which are what
-// encoding/json makes of a token's payload. An error is as good as false.
+// True tells whether the expression is true of the claims, the members of a token's
+// payload with values of Go. An error is as good as false.
 func (c *Claims) True(claims map[string]any) (bool, error) {
 	out, _, err := c.program.Eval(map[string]any{"claims": claims})
 	if err != nil {

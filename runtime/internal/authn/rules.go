@@ -1,8 +1,11 @@
 package authn
 
 import (
+	"bytes"
 	"encoding/json"
+	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	config "github.com/securedmcp/operator/api/config/v1alpha1"
@@ -155,10 +158,49 @@ func (r *rules) readGrants(p *Principal, c claims) *Error {
 func (c claims) decoded() map[string]any {
 	out := make(map[string]any, len(c))
 	for name, raw := range c {
+		dec := json.NewDecoder(bytes.NewReader(raw))
+		dec.UseNumber()
 		var v any
-		if json.Unmarshal(raw, &v) == nil {
-			out[name] = v
+		if dec.Decode(&v) == nil {
+			out[name] = withExactNumbers(v)
 		}
 	}
 	return out
+}
+
+// withExactNumbers makes numbers of Go of those in v.
+func withExactNumbers(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return exactNumber(string(v))
+	case []any:
+		for i, e := range v {
+			v[i] = withExactNumbers(e)
+		}
+	case map[string]any:
+		for name, e := range v {
+			v[name] = withExactNumbers(e)
+		}
+	}
+	return v
+}
+
+// maxExact is the largest integer that a double keeps apart from the next.
+const maxExact = 1<<53 - 1
+
+// exactNumber returns a double, which is what expressions have always seen, but for
+// integers that no double tells apart: who has one identifier of 64 bits must not
+// have what is granted to the next. What is beyond these equals nothing.
+func exactNumber(s string) any {
+	d, err := strconv.ParseFloat(s, 64)
+	if err == nil && math.Abs(d) <= maxExact {
+		return d
+	}
+	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return n
+	}
+	if n, err := strconv.ParseUint(s, 10, 64); err == nil {
+		return n
+	}
+	return math.NaN()
 }
