@@ -2,6 +2,8 @@ package app_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -27,6 +29,32 @@ func TestRequestAndResponseBytes(t *testing.T) {
 	}
 	if text, isError := f.lookup(token).Text(); !isError || text != "the upstream's answer is larger than is allowed" {
 		t.Errorf("a long answer: %.80q", text)
+	}
+}
+
+// The SDK has a limit of its own, 4 MiB, which is not that of the configuration.
+func TestARequestMayBeAsLargeAsTheLimitSays(t *testing.T) {
+	f := startWith(t, func(c *config.RuntimeConfig) { c.Limits.RequestBytes = 6 << 20 })
+	token := f.token("invoices:write")
+	for size, status := range map[int]int{5 << 20: http.StatusOK, 6 << 20: http.StatusRequestEntityTooLarge} {
+		resp := f.Do(runtimetest.Call(token, "void_invoice", map[string]any{"invoiceId": "1", "reason": strings.Repeat("a", size)}))
+		if resp.Status != status {
+			t.Errorf("%d bytes: status %d, want %d: %.80s", size, resp.Status, status, resp.Body)
+		}
+	}
+}
+
+func TestWhatIsWrongWithArgumentsIsSaidInShort(t *testing.T) {
+	kinds := make([]string, 50)
+	for i := range kinds {
+		kinds[i] = fmt.Sprintf(`{"const":"kind-%d"}`, i)
+	}
+	f := startWith(t, func(c *config.RuntimeConfig) {
+		c.Tools[0].InputSchema = json.RawMessage(`{"type":"object","properties":{"invoiceId":{"type":"string","anyOf":[` + strings.Join(kinds, ",") + `]}},"required":["invoiceId"]}`)
+	})
+	resp := f.Do(runtimetest.Call(f.token("invoices:read"), "lookup_invoice", map[string]any{"invoiceId": strings.Repeat("a", 100_000)}))
+	if text, isError := resp.Text(); !isError || !strings.HasPrefix(text, "arguments: ") || len(resp.Body) > 10_000 {
+		t.Errorf("%d bytes: %.80s", len(resp.Body), resp.Body)
 	}
 }
 

@@ -22,7 +22,7 @@ func newBuiltinHandler(schema *compile.Schema, handler mcp.ToolHandler, maxBytes
 	return func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		args, err := schema.Arguments(req.Params.Arguments)
 		if err != nil {
-			return failure("arguments: " + err.Error()), nil
+			return badArguments(err), nil
 		}
 		// The handler gets what was validated, not what was sent.
 		if req.Params.Arguments, err = json.Marshal(args); err != nil {

@@ -19,7 +19,8 @@ import (
 	"github.com/securedmcp/operator/runtime/internal/upstream"
 )
 
-// maxErrorBytes bounds how much of an upstream's error body a caller is shown.
+// maxErrorBytes bounds how much a caller is shown of an upstream's error body, and of
+// what is wrong with arguments.
 const maxErrorBytes = 4 << 10
 
 // httpTool answers calls with one request to an HTTP upstream.
@@ -122,6 +123,12 @@ func success(text string) *mcp.CallToolResult {
 
 func failure(text string) *mcp.CallToolResult {
 	return &mcp.CallToolResult{IsError: true, Content: []mcp.Content{&mcp.TextContent{Text: text}}}
+}
+
+// badArguments says what is wrong with arguments. The text quotes them, for each
+// schema that they might have fitted, and is many times as long.
+func badArguments(err error) *mcp.CallToolResult {
+	return failure("arguments: " + printable([]byte(err.Error()), maxErrorBytes))
 }
 
 func isJSON(contentType string) bool {

@@ -129,6 +129,7 @@ func newHandlers(server *mcp.Server, c *Config, progress bool) http.Handler {
 			JSONResponse:                 json,
 			DisableLocalhostProtection:   true, // the Host allow-list is stricter
 			PropagateRequestCancellation: true,
+			MaxRequestBodyBytes:          -1, // limits.requestBytes was seen to, and may be more than the SDK's own
 			Logger:                       silent,
 		})
 	}
@@ -186,7 +187,7 @@ func newHandler(c Config, t *config.Tool, schema *compile.Schema, apis map[strin
 	return func(ctx context.Context, req *mcp.CallToolRequest) (*mcp.CallToolResult, error) {
 		args, err := schema.Arguments(req.Params.Arguments)
 		if err != nil {
-			return failure("arguments: " + err.Error()), nil
+			return badArguments(err), nil
 		}
 		result, status := b.call(ctx, args)
 		if call := callFrom(ctx); call != nil {
