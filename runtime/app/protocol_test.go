@@ -215,6 +215,21 @@ func TestBatchOfAnOldClientDeniesOneCallAndAnswersTheOther(t *testing.T) {
 	}
 }
 
+// Nothing of such a batch has run, and nothing is run again.
+func TestABatchOfDeniedCallsAloneIsDenied(t *testing.T) {
+	f := start(t)
+	denied := `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"void_invoice","arguments":{"invoiceId":"1"}}}`
+	for _, batch := range []string{"[" + denied + "]", "[" + denied + "," + strings.Replace(denied, `"id":1`, `"id":2`, 1) + "]"} {
+		resp := f.Do(runtimetest.Request{Token: f.token("invoices:read"), Version: "2025-03-26", Body: batch})
+		if resp.Status != http.StatusForbidden || resp.Challenge()["scope"] != "invoices:read invoices:write" {
+			t.Errorf("status %d, challenge %v, body %s; want 403", resp.Status, resp.Challenge(), resp.Body)
+		}
+	}
+	if !f.metric(`securedmcp_requests_total{outcome="denied",reason="insufficient_scope"} 2`) {
+		t.Error("the batches are not counted as denied")
+	}
+}
+
 func TestBuiltinTools(t *testing.T) {
 	issuer := oauthtest.New(t, oauthtest.WithAudience(runtimetest.Resource))
 	c := runtimetest.Billing(issuer.Issuer(), "http://127.0.0.1:1")

@@ -57,10 +57,15 @@ func (w *denialWriter) begin() bool {
 
 // beginBatch lets the answer to a JSON-RPC batch (2025-03-26) through. Its other
 // calls have run: a 403 for all would make the client run them again. The denied
-// ones have an error of their own inside.
+// ones have an error of their own inside. A batch of nothing but denied calls is
+// refused as one call is.
 func (w *denialWriter) beginBatch() {
+	d := w.outcome.Denial()
+	if d != nil && w.outcome.Denials() == calls(w.request.Context()) {
+		return
+	}
 	w.begun = true
-	if d := w.outcome.Denial(); d != nil {
+	if d != nil {
 		w.partly = true
 		w.responder.setChallenges(w.request.Context(), w.Header(), denialRefusal(d))
 	}

@@ -90,6 +90,13 @@ func (o *Outcome) Denial() *Denial {
 	return all
 }
 
+// Denials is how many refusals there are.
+func (o *Outcome) Denials() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.denials)
+}
+
 // Dispatched notes a method that the MCP layer knows.
 func (o *Outcome) Dispatched(method string) {
 	o.mu.Lock()
