@@ -180,10 +180,34 @@ func partWhile(draining *atomic.Bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		if draining.Load() {
 			w.Header().Set("Connection", "close")
+			w = &parting{ResponseWriter: w}
 		}
 		next.ServeHTTP(w, req)
 	})
 }
+
+// parting has the last word on the connection: the MCP SDK would keep that of an event
+// stream alive.
+type parting struct{ http.ResponseWriter }
+
+func (w *parting) WriteHeader(status int) {
+	w.Header().Set("Connection", "close")
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *parting) Write(b []byte) (int, error) {
+	w.Header().Set("Connection", "close")
+	return w.ResponseWriter.Write(b)
+}
+
+// FlushError makes http.ResponseController flush with the header.
+func (w *parting) FlushError() error {
+	w.Header().Set("Connection", "close")
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Unwrap lets http.ResponseController reach deadlines.
+func (w *parting) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // drain lets requests end. Readiness goes first, and the admin listener last,
 // so that whoever sends requests here can see it.

@@ -221,6 +221,17 @@ func TestConnectionsEndWithAnAnswerWhileTheRuntimeDrains(t *testing.T) {
 	for name := range answers {
 		runtimetest.Eventually(t, "connections to end with "+name, func() bool { return closes(name) }, r.Logs)
 	}
+	stream := subscription() // for whose connection the SDK has a header of its own
+	stream.Token = issuer.Token(oauthtest.Claims{"scope": "invoices:read"})
+	req := r.NewRequest(stream)
+	ctx, leave := context.WithCancel(t.Context())
+	defer leave()
+	resp, err := r.HTTP.Do(req.WithContext(ctx))
+	must(t, err)
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK || !resp.Close {
+		t.Errorf("an event stream: status %d, Connection: close %v; want 200, true", resp.StatusCode, resp.Close)
+	}
 }
 
 // An empty bundle of certificates must not mean those of the system.
