@@ -75,19 +75,27 @@ func newProgram(env *cel.Env, text string) (cel.Program, error) {
 	return program, nil
 }
 
-// checkLiterals comes before the types are checked, which nothing else bounds.
+// checkLiterals comes before the types are checked, which nothing else bounds, and
+// before the regular expressions are compiled.
 func checkLiterals(parsed *cel.Ast) error {
-	lists, maps := 0, 0
+	lists, maps, patterns := 0, 0, 0
 	ast.PreOrderVisit(parsed.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
-		switch e.Kind() { //nolint:exhaustive // the others are no literals that hold others
+		switch e.Kind() { //nolint:exhaustive // the others are no literals
 		case ast.ListKind:
 			lists++
 		case ast.MapKind:
 			maps++
+		case ast.LiteralKind:
+			if text, ok := e.AsLiteral().Value().(string); ok { // perhaps of matches
+				patterns += patternSize(text)
+			}
 		}
 	}))
 	if lists > maxLists || maps > maxMaps {
 		return fmt.Errorf("has %d lists and %d maps, with those that map and filter make; at most %d and %d are allowed", lists, maps, maxLists, maxMaps)
+	}
+	if patterns > maxPatternSize {
+		return fmt.Errorf("has regular expressions of %d instructions; at most %d are allowed: repeat less in them", patterns, maxPatternSize)
 	}
 	return nil
 }

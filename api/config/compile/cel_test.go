@@ -18,6 +18,7 @@ func TestExpressionsThatDoNotCompile(t *testing.T) {
 		"maps in maps":              {nested("[", "].map(x,{x:x})", 5) + " == []", "at most 32 and 4 are allowed"},
 		"maps one after the other":  {"[1]" + strings.Repeat(".map(x,{x:x})", 5) + " == []", "at most 32 and 4 are allowed"},
 		"lists in lists":            {nested("[", "]", 33) + " == []", "at most 32 and 4 are allowed"},
+		"a large pattern":           {"claims.email.matches('" + strings.Repeat("a{1000}", 30) + "')", "regular expressions of 30031 instructions; at most 20000"},
 		"too much":                  {strings.Repeat("true && ", 600) + "true", "at most 4096"},
 	} {
 		t.Run(name, func(t *testing.T) {

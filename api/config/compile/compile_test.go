@@ -13,6 +13,10 @@ import (
 
 func TestSchemasThatDoNotCompile(t *testing.T) {
 	for name, tc := range map[string]struct{ schema, want string }{
+		"a pattern that is large":        {`{"type":"object","properties":{"a":{"pattern":"` + strings.Repeat("a{1000}", 30) + `"}}}`, "come to 30031 instructions; at most 20000"},
+		"large ones in capitals":         {`{"type":"object","Properties":{"a":{"PATTERN":"` + strings.Repeat("a{1000}", 30) + `"}}}`, "at most 20000"},
+		"a large pattern of names":       {`{"type":"object","patternProperties":{"` + strings.Repeat("a{1000}", 30) + `":{}}}`, "at most 20000"},
+		"many patterns":                  {`{"type":"object","allOf":[` + strings.TrimSuffix(strings.Repeat(`{"pattern":"a{1000}"},`, 30), ",") + `]}`, "at most 20000"},
 		"no JSON":                        {`{`, "not a JSON Schema"},
 		"a boolean":                      {`true`, "root type"},
 		"no type":                        {`{}`, `want "object"`},

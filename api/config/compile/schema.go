@@ -41,6 +41,9 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 	if err := json.Unmarshal(raw, &exact); err != nil || root.Type != "object" || exact["type"] != "object" {
 		return nil, located{".type", fmt.Errorf(`root type is %q; want "object"`, root.Type)}
 	}
+	if err := checkPatterns(exact); err != nil {
+		return nil, err
+	}
 	if err := checkKeywords(exact); err != nil {
 		return nil, err
 	}
