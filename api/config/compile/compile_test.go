@@ -13,6 +13,7 @@ import (
 
 func TestSchemasThatDoNotCompile(t *testing.T) {
 	for name, tc := range map[string]struct{ schema, want string }{
+		"one that is nested deep":        {`{"type":"object","properties":{"a":` + strings.Repeat(`{"not":`, 10_000) + `{}` + strings.Repeat(`}`, 10_000) + `}}`, "is nested 10003 deep; at most 128"},
 		"a pattern that is large":        {`{"type":"object","properties":{"a":{"pattern":"` + strings.Repeat("a{1000}", 30) + `"}}}`, "come to 30031 instructions; at most 20000"},
 		"large ones in capitals":         {`{"type":"object","Properties":{"a":{"PATTERN":"` + strings.Repeat("a{1000}", 30) + `"}}}`, "at most 20000"},
 		"a large pattern of names":       {`{"type":"object","patternProperties":{"` + strings.Repeat("a{1000}", 30) + `":{}}}`, "at most 20000"},
