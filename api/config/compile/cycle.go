@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -144,13 +145,15 @@ func (g *schemaGraph) resolve(ref string) (map[string]any, error) {
 }
 
 func child(v any, key string) any {
-	var found any
-	eachChild(v, func(k string, c any) {
-		if k == key {
-			found = c
+	switch v := v.(type) {
+	case map[string]any:
+		return v[key]
+	case []any:
+		if i, err := strconv.Atoi(key); err == nil && i >= 0 && i < len(v) && strconv.Itoa(i) == key {
+			return v[i]
 		}
-	})
-	return found
+	}
+	return nil
 }
 
 // eachChild has an order that does not change: which of several mistakes is told
