@@ -116,6 +116,7 @@ func TestEveryDeniedCallOfABatchIsAuditedAndInTheChallenge(t *testing.T) {
 }
 
 func TestRequestsThatCallNoToolAreAuditedToo(t *testing.T) {
+	const undeclared = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"drop_database"}}`
 	for name, tc := range map[string]struct {
 		request                  runtimetest.Request
 		decision, reason, method string
@@ -123,6 +124,9 @@ func TestRequestsThatCallNoToolAreAuditedToo(t *testing.T) {
 		"a list":              {runtimetest.Request{}, "allowed", "ok", "tools/list"},
 		"discovery":           {runtimetest.Request{Method: "server/discover"}, "allowed", "ok", "server/discover"},
 		"an undeclared tool":  {runtimetest.Call("", "drop_database", nil), "allowed", "client_error", "tools/call"},
+		"one by legacy":       {runtimetest.Request{Version: "2025-06-18", Body: undeclared}, "allowed", "client_error", "tools/call"},
+		"two by legacy":       {runtimetest.Request{Version: "2025-03-26", Body: "[" + undeclared + "," + undeclared + "]"}, "allowed", "client_error", "tools/call"},
+		"no prompts, legacy":  {runtimetest.Request{Version: "2025-06-18", Body: `{"jsonrpc":"2.0","id":1,"method":"prompts/list"}`}, "allowed", "client_error", ""},
 		"an unknown method":   {runtimetest.Request{Method: "tools/destroy"}, "allowed", "client_error", ""},
 		"an unknown version":  {runtimetest.Request{Version: "1999-01-01"}, "denied", "unsupported_version", ""},
 		"another HTTP method": {runtimetest.Request{HTTPMethod: "GET"}, "allowed", "client_error", ""},

@@ -273,6 +273,10 @@ func TestAToolThatPanicsFailsItsCallOnly(t *testing.T) {
 			t.Errorf("code %d, want -32603", got)
 		}
 	}
+	r.Do(runtimetest.Request{Token: token, Version: "2025-06-18", Body: `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"boom","arguments":{}}}`})
+	if f := (fixture{Runtime: r}); !f.metric(`securedmcp_requests_total{outcome="failed",reason="server_error"} 3`) {
+		t.Error("it is not counted as failed")
+	}
 	logs := r.Logs()
 	if !strings.Contains(logs, `"method panicked"`) || !strings.Contains(logs, "TestAToolThatPanicsFailsItsCallOnly") || !strings.Contains(logs, `"type":"string"`) {
 		t.Errorf("the log does not say what panicked where: %s", logs)

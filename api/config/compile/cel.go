@@ -18,8 +18,9 @@ const (
 	// checker's time and memory grow: with 16 maps it takes half a minute.
 	maxLists = 32
 	maxMaps  = 4
-	// celCostLimit bounds one evaluation: some tens of thousands of steps, a few
-	// milliseconds at worst.
+	// celCostLimit bounds one evaluation: some tens of thousands of steps, mostly a few
+	// milliseconds. What one call of format or replace makes of large claims is counted
+	// when it is made: seconds at worst, which whoever writes the expression pays for.
 	celCostLimit = 100_000
 )
 

@@ -17,20 +17,23 @@ var inPlace = []string{"allOf", "anyOf", "oneOf", "not", "if", "then", "else", "
 
 // checkCycles refuses a schema that judges a value by itself without getting
 // any deeper into the value: validating would never end, and end the process.
-func checkCycles(raw json.RawMessage) error {
+func (g *schemaGraph) checkCycles() error { return g.walk(g.root, "#") }
+
+func newSchemaGraph(raw json.RawMessage) (*schemaGraph, error) {
 	var root any
 	if err := json.Unmarshal(raw, &root); err != nil {
-		return fmt.Errorf("is not JSON: %w", err)
+		return nil, fmt.Errorf("is not JSON: %w", err)
 	}
-	g := &schemaGraph{root: root, anchors: map[string]map[string]any{}, state: map[string]int{}}
+	g := &schemaGraph{root: root, anchors: map[string]map[string]any{}, state: map[string]int{}, quoted: map[string]int{}}
 	g.findAnchors(root)
-	return g.walk(root, "#")
+	return g, nil
 }
 
 type schemaGraph struct {
 	root    any
 	anchors map[string]map[string]any
 	state   map[string]int // by identity: being visited, or done
+	quoted  map[string]int // by identity: see quotes
 }
 
 const (

@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/google/jsonschema-go/jsonschema"
@@ -21,6 +20,8 @@ type Schema struct {
 	resolved *jsonschema.Resolved
 	root     *jsonschema.Schema
 	headers  []ParamHeader
+	// quotes is how many errors that quote it the validator may keep of one value.
+	quotes int
 }
 
 // NewSchema compiles a JSON Schema 2020-12 whose root type is object. It never
@@ -50,7 +51,11 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 	if err := checkKeywords(exact); err != nil {
 		return nil, err
 	}
-	if err := checkCycles(raw); err != nil {
+	graph, err := newSchemaGraph(raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := graph.checkCycles(); err != nil {
 		return nil, err
 	}
 	resolved, err := root.Resolve(&jsonschema.ResolveOptions{Loader: nil})
@@ -61,7 +66,7 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Schema{resolved: resolved, root: root, headers: headers}, nil
+	return &Schema{resolved: resolved, root: root, headers: headers, quotes: graph.quotes(graph.root)}, nil
 }
 
 // maxDepth bounds how deep a schema is nested, a property of a property counting
@@ -115,9 +120,13 @@ func (s *Schema) Arguments(raw json.RawMessage) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	instance, err := plain(args)
+	instance, longest, err := instance(args)
 	if err != nil {
 		return nil, err
+	}
+	if s.quotes > 1 && longest > maxQuoted/s.quotes {
+		return nil, fmt.Errorf("a string of %d bytes, or as many of names of one object, are too many for a schema with %d alternatives that say what it may be; want at most %d",
+			longest, s.quotes, maxQuoted/s.quotes)
 	}
 	if err := s.resolved.Validate(instance); err != nil {
 		return nil, err
@@ -142,44 +151,4 @@ func decodeArguments(raw json.RawMessage) (map[string]any, error) {
 		args = map[string]any{}
 	}
 	return args, nil
-}
-
-// plain returns v as the validator wants it: with numbers of Go's own types.
-func plain(v any) (any, error) {
-	switch v := v.(type) {
-	case json.Number:
-		return plainNumber(string(v))
-	case []any:
-		out := make([]any, len(v))
-		for i, e := range v {
-			var err error
-			if out[i], err = plain(e); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	case map[string]any:
-		out := make(map[string]any, len(v))
-		for k, e := range v {
-			var err error
-			if out[k], err = plain(e); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
-	}
-	return v, nil
-}
-
-// plainNumber also refuses what a double cannot hold: upstreams are likely to
-// read numbers as one.
-func plainNumber(s string) (any, error) {
-	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
-		return n, nil
-	}
-	n, err := strconv.ParseFloat(s, 64)
-	if err != nil {
-		return nil, errors.New("a number is out of the range of a double")
-	}
-	return n, nil
 }

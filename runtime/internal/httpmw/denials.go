@@ -92,13 +92,14 @@ func (w *denialWriter) WriteHeader(status int) {
 
 // result is the outcome label of a request that was let through.
 func (w *denialWriter) result() string {
+	failure := w.outcome.Failure()
 	switch {
-	case w.status >= http.StatusInternalServerError:
+	case w.status >= http.StatusInternalServerError || failure == policy.FailureOfServer:
 		return "server_error"
-	case w.status >= http.StatusBadRequest:
-		return "client_error"
 	case w.partly:
 		return "partly_denied"
+	case w.status >= http.StatusBadRequest || failure == policy.FailureOfCaller:
+		return "client_error"
 	}
 	return "ok"
 }

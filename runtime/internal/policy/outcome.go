@@ -14,7 +14,18 @@ type Outcome struct {
 	denials []*Denial
 	method  string
 	audited bool
+	failure Failure
 }
+
+// Failure is whose fault it is that a message had an error for an answer.
+type Failure int
+
+// Failures, the worse one last.
+const (
+	NoFailure Failure = iota
+	FailureOfCaller
+	FailureOfServer
+)
 
 // Denial is why an authenticated request is refused.
 type Denial struct {
@@ -117,6 +128,21 @@ func (o *Outcome) Unaudited() (method string, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.method, !o.audited
+}
+
+// Fail notes that a message had an error for an answer, which to clients of before
+// 2026-07-28 has the status 200.
+func (o *Outcome) Fail(f Failure) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.failure = max(o.failure, f)
+}
+
+// Failure is the worst of those noted.
+func (o *Outcome) Failure() Failure {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.failure
 }
 
 type outcomeKey struct{}

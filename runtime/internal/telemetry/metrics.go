@@ -106,17 +106,18 @@ func (m *Metrics) begin() {
 
 // Request counts a request by the status of its answer and the reason for it.
 func (m *Metrics) Request(status int, reason string) {
-	m.requests.WithLabelValues(outcome(status), reason).Inc()
+	m.requests.WithLabelValues(outcome(status, reason), reason).Inc()
 }
 
-// outcome tells those who were kept out from those who asked for nonsense.
-func outcome(status int) string {
+// outcome tells those who were kept out from those who asked for nonsense. An error of
+// MCP has the status 200 for clients of before 2026-07-28, and is one nevertheless.
+func outcome(status int, reason string) string {
 	switch {
-	case status >= http.StatusInternalServerError:
+	case status >= http.StatusInternalServerError, reason == "server_error":
 		return "failed"
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
 		return "denied"
-	case status >= http.StatusBadRequest:
+	case status >= http.StatusBadRequest, reason == "client_error":
 		return "invalid"
 	}
 	return "ok"

@@ -102,7 +102,7 @@ func NewServer(c Config) (*Server, error) {
 		s.touch = func() { server.AddTool(&mcp.Tool{Name: t.Name, InputSchema: anyArguments}, handler) }
 		s.touch()
 	}
-	server.AddReceivingMiddleware(unbroken(c.Logger), toolsOnly, listed.middleware, s.streams.middleware(&c), authorize(&c, headers))
+	server.AddReceivingMiddleware(noteFailures, unbroken(c.Logger), toolsOnly, listed.middleware, s.streams.middleware(&c), authorize(&c, headers))
 	s.Handler = newHandlers(server, &c, reportsProgress(c.Runtime))
 	for _, api := range apis {
 		s.upstreams = append(s.upstreams, api)

@@ -19,7 +19,9 @@ type ScopeApplyConfiguration struct {
 	Implies []string `json:"implies,omitempty"`
 	// grantedBy is a CEL expression over claims, the members of the access token, for example 'billing-admins' in claims.groups. A token
 	// for which it is true holds the scope without naming it: for clients that cannot ask for scopes of one's own. False grants nothing, and
-	// so does an expression that fails, over a claim that is missing for example. One that does not compile is InvalidSpec. Default: none.
+	// so does an expression that fails, over a claim that is missing for example. One that does not compile is InvalidSpec, and
+	// so is one with more than 32 lists and 4 maps, with those that map and filter make, or with regular expressions that come to more than
+	// 20000 instructions. Default: none.
 	GrantedBy *string `json:"grantedBy,omitempty"`
 }
 
