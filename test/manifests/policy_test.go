@@ -52,6 +52,42 @@ func TestThePolicySamplePinsIssuers(t *testing.T) {
 	}
 }
 
+// Tokens of a pinned issuer are those that are signed with its keys.
+func TestThePolicySamplePinsKeys(t *testing.T) {
+	admin := newAdmin(t)
+	installPolicy(t, admin, "pin-issuers")
+	const issuer, keys = "https://auth.example.com", "https://keys.example.com/jwks"
+	for namespace, allowed := range map[string]string{"keys-of-the-metadata": "", "keys-elsewhere": "https://other.example.com/jwks, " + keys} {
+		annotations := map[string]string{"securedmcp.dev/allowed-issuers": issuer}
+		if allowed != "" {
+			annotations["securedmcp.dev/allowed-jwks-uris"] = allowed
+		}
+		must(t, admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace, Annotations: annotations}}))
+	}
+	try := func(namespace, issuer, uri string) string {
+		s := sample(t)
+		s.Namespace, s.Spec.Issuer, s.Spec.Tokens.JWKSURI = namespace, issuer, uri
+		if err := admin.Create(t.Context(), s, client.DryRunAll); err != nil {
+			return err.Error()
+		}
+		return ""
+	}
+	wait(t, "the policy to be in force", func() bool { return try("keys-elsewhere", "https://evil.example.com", "") != "" })
+	const evil = "https://evil.example.com/jwks"
+	for _, test := range []struct{ namespace, uri, want string }{
+		{"keys-of-the-metadata", "", ""},
+		{"keys-of-the-metadata", evil, "spec.tokens.jwksURI: " + evil + " is not allowed in this namespace; allowed: none"},
+		{"keys-of-the-metadata", issuer + "/jwks", "allowed: none"},
+		{"keys-elsewhere", "", ""},
+		{"keys-elsewhere", keys, ""},
+		{"keys-elsewhere", evil, "allowed: https://other.example.com/jwks, " + keys},
+	} {
+		if got := try(test.namespace, issuer, test.uri); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
+			t.Errorf("%s with jwksURI %q: message %q, want %q in it", test.namespace, test.uri, got, test.want)
+		}
+	}
+}
+
 // The policy knows every field that names a Secret of which the pods are given
 // something.
 func TestThePolicySamplePinsSecrets(t *testing.T) {
