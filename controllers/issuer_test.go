@@ -160,6 +160,10 @@ func TestIssuerDiscoveredFollowsTheCABundle(t *testing.T) {
 			t.Fatalf("after %s", step.what)
 		}
 	}
+	w.update(s, func() { s.Spec.Tokens.CABundleRef.Key = "" }) // ca.crt, too
+	w.settle(s)
+	w.probe(s)
+	w.wantIssuer(s, "True IssuerDiscovered", "metadata and keys are there")
 }
 
 func TestOperatorThatAsksNoIssuersSaysSo(t *testing.T) {

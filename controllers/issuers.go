@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"sync"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/internal/issuerprobe"
+	"github.com/securedmcp/operator/controllers/render"
 )
 
 // issuerQuestion is what a server wants to know of its issuer. All servers that
@@ -25,7 +27,7 @@ func questionOf(s *v1alpha1.SecuredMCPServer) issuerQuestion {
 	tokens := &s.Spec.Tokens
 	q := issuerQuestion{issuer: s.Spec.Issuer, keysURL: tokens.JWKSURI, opaque: tokens.Type == v1alpha1.TokenTypeOpaque}
 	if ref := tokens.CABundleRef; ref != nil {
-		q.bundle, q.key = client.ObjectKey{Namespace: s.Namespace, Name: ref.Name}, ref.Key
+		q.bundle, q.key = client.ObjectKey{Namespace: s.Namespace, Name: ref.Name}, cmp.Or(ref.Key, render.DefaultCABundleKey)
 	}
 	return q
 }

@@ -9,8 +9,8 @@ import (
 const (
 	// mountRoot is where the pods mount what the spec refers to.
 	mountRoot = "/etc/securedmcp/"
-	// defaultCABundleKey is the key of a caBundleRef that names none.
-	defaultCABundleKey = "ca.crt"
+	// DefaultCABundleKey is the key of a caBundleRef that names none.
+	DefaultCABundleKey = "ca.crt"
 )
 
 // The kinds of objects that a spec refers to.
@@ -107,7 +107,7 @@ func caBundle(field, volume string, ref *v1alpha1.ConfigMapKeyRef) *Reference {
 		return nil
 	}
 	return &Reference{
-		Field: field, Kind: KindConfigMap, Name: ref.Name, Keys: []string{cmp.Or(ref.Key, defaultCABundleKey)},
+		Field: field, Kind: KindConfigMap, Name: ref.Name, Keys: []string{cmp.Or(ref.Key, DefaultCABundleKey)},
 		Volume: volume, Content: "the certificates",
 	}
 }
