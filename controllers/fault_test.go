@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	gocmp "github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -72,6 +73,34 @@ func TestFailedPassMakesNoServerLessReady(t *testing.T) {
 	w.writes.fail("")
 	w.settle(s)
 	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+}
+
+// While the status says of the spec before that it is enforced, its revision is that
+// of then, whatever the pods have been given since.
+func TestRevisionOfAPassThatFailedIsNotCalledEnforced(t *testing.T) {
+	w := newWorld(t)
+	s, one, two := w.withPods()
+	before := s.Status
+	one.hold(before.Revision)
+	two.hold(before.Revision)
+	w.update(s, func() {
+		s.Spec.RequiredScopes, s.Spec.Tools, s.Spec.Workload.Replicas = nil, s.Spec.Tools[:1], new(int32(3))
+	})
+	w.writes.fail("PATCH deployments/a")
+	for range 2 {
+		if err := w.attempt(s); err == nil {
+			t.Fatal("no error")
+		}
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+		s.Status.Conditions = before.Conditions
+		if diff := gocmp.Diff(before, s.Status); diff != "" {
+			t.Errorf("status (-before +now):\n%s", diff)
+		}
+		w.ask(s)
+	}
+	w.writes.fail("")
+	w.settle(s)
+	w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "False Propagating", "False Propagating")
 }
 
 // The status is what a pass learned. When it cannot be written, nothing else is

@@ -250,7 +250,19 @@ func (s *scope) stumble(err error) {
 		s.finish()
 		return
 	}
+	s.keepServed()
 	s.sumUp()
+}
+
+// keepServed leaves the status at what was served while Enforced is of then: of what the
+// pods have been given since, nobody has decided whether they enforce it.
+func (s *scope) keepServed() {
+	if !s.undecided[v1alpha1.ConditionEnforced] || !meta.IsStatusConditionTrue(s.status.Conditions, v1alpha1.ConditionEnforced) {
+		return
+	}
+	before := &s.server.Status
+	s.status.Revision, s.status.URL = before.Revision, before.URL
+	s.status.ResourceMetadataURL, s.status.Tools = before.ResourceMetadataURL, before.Tools
 }
 
 // result tells the queue what helps: an edit (terminal), time, or trying again.
