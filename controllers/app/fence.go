@@ -51,7 +51,7 @@ func (t *fencedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !changesSomething(r) {
 		return t.next.RoundTrip(r)
 	}
-	lease, sent := strings.Contains(r.URL.Path, "/leases"), time.Now()
+	lease, sent := strings.Contains(r.URL.Path, "/apis/coordination.k8s.io/"), time.Now() // the elector's alone
 	if !t.fence.open(lease) {
 		if r.Body != nil {
 			_ = r.Body.Close()
