@@ -1,6 +1,7 @@
 package issuerprobe
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/netip"
@@ -69,7 +70,28 @@ func forbidden(a netip.Addr) string {
 		return "a cloud's metadata service"
 	}
 	if inner, ok := translated(a); ok {
-		return forbidden(inner)
+		return cmp.Or(forbidden(inner), forbiddenLocally(a))
+	}
+	return ""
+}
+
+// localTranslation is for a network's own NAT64. How long the prefix is that it took of
+// this one nobody can tell, and the IPv4 address begins at its end (RFC 6052 section 2.2).
+var localTranslation = netip.MustParsePrefix("64:ff9b:1::/48")
+
+// forbiddenLocally looks for IPv4 addresses where prefixes shorter than 96 bits have them. They
+// are other things as a rule, so it goes by few.
+func forbiddenLocally(a netip.Addr) string {
+	if !localTranslation.Contains(a) {
+		return ""
+	}
+	raw := a.As16()
+	for _, inner := range [][4]byte{
+		{raw[6], raw[7], raw[9], raw[10]}, {raw[7], raw[9], raw[10], raw[11]}, {raw[9], raw[10], raw[11], raw[12]},
+	} {
+		if to := netip.AddrFrom4(inner); to.IsLinkLocalUnicast() || slices.Contains(metadataServices, to) {
+			return forbidden(to)
+		}
 	}
 	return ""
 }
@@ -82,7 +104,7 @@ var translations = []struct {
 	at     int
 }{
 	{netip.MustParsePrefix("64:ff9b::/96"), 12},
-	{netip.MustParsePrefix("64:ff9b:1::/48"), 12},
+	{localTranslation, 12},
 	{netip.MustParsePrefix("2002::/16"), 2},
 	{netip.MustParsePrefix("::/96"), 12},
 }
