@@ -103,7 +103,7 @@ func (s *scope) judgeExposure(routes []child) {
 
 func (s *scope) judgeIngress(ingress *networkingv1.Ingress) {
 	if !ingress.DeletionTimestamp.IsZero() {
-		s.judgeLeaving(ingress)
+		s.judgeLeaving(kindIngress, ingress)
 		return
 	}
 	if len(ingress.Status.LoadBalancer.Ingress) == 0 {

@@ -51,6 +51,10 @@ type parentRef struct {
 // judgeHTTPRoute sets Exposed from what the controllers of Gateways say: all must
 // accept the route as it is now.
 func (s *scope) judgeHTTPRoute(o *unstructured.Unstructured) {
+	if o.GetDeletionTimestamp() != nil {
+		s.judgeLeaving(httpRoute.kind, o)
+		return
+	}
 	var r route
 	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(o.Object, &r); err != nil {
 		s.unknown(v1alpha1.ConditionExposed, v1alpha1.ReasonRoutePending, "the status of the HTTPRoute cannot be read: "+err.Error())

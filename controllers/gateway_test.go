@@ -123,6 +123,28 @@ func TestServerBehindGateways(t *testing.T) {
 		w.wantConditions(s, "False InvalidSpec", "True Available", "True Exposed", "True Enforced", "False InvalidSpec")
 		w.update(s, func() { s.Spec.Scopes[0].Implies = nil })
 	})
+	t.Run("one that is being deleted leads nobody", func(t *testing.T) {
+		w := w.in(t)
+		w.settle(s)
+		w.makeRouted(s, "private", "public")
+		w.settle(s)
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+		w.update(route, func() { route.SetFinalizers([]string{"example.com/balancer"}) })
+		if err := w.person.Delete(t.Context(), route); err != nil {
+			t.Fatal(err)
+		}
+		w.read(route)
+		w.seen(route)
+		w.settle(s)
+		w.wantConditions(s, "True Accepted", "True Available", "False RouteEnding", "True Enforced", "False RouteEnding")
+		w.wantMessage(s, "Exposed", "the HTTPRoute is being deleted, and another is made when it has gone; it goes when nobody holds it any more by the finalizers example.com/balancer")
+		w.update(route, func() { route.SetFinalizers(nil) })
+		w.forgets(route)
+		w.settle(s)
+		w.makeRouted(s, "private", "public")
+		w.settle(s)
+		w.wantConditions(s, "True Accepted", "True Available", "True Exposed", "True Enforced", "True Ready")
+	})
 	t.Run("none is none", func(t *testing.T) {
 		w := w.in(t)
 		w.update(s, func() { s.Spec.Exposure.Gateway = nil })

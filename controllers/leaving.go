@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	networkingv1 "k8s.io/api/networking/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 )
@@ -34,15 +34,15 @@ func leavingLast(routes []child) []child {
 	return routes
 }
 
-// judgeLeaving sets Exposed while the Ingress is being deleted, whose address is that of
+// judgeLeaving sets Exposed while the route is being deleted, whose status is that of
 // whoever lets go of it.
-func (s *scope) judgeLeaving(ingress *networkingv1.Ingress) {
+func (s *scope) judgeLeaving(kind string, route client.Object) {
 	next := "another is made when it has gone"
-	if !s.applies(kindIngress) {
+	if !s.applies(kind) {
 		next = "none is made in its place before a spec is accepted"
 	}
 	s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteEnding, fmt.Sprintf(
-		"the Ingress is being deleted, and %s; it goes when nobody holds it any more by the finalizers %s",
-		next, strings.Join(ingress.Finalizers, ", ")))
+		"the %s is being deleted, and %s; it goes when nobody holds it any more by the finalizers %s",
+		kind, next, strings.Join(route.GetFinalizers(), ", ")))
 	s.expect(v1alpha1.ConditionExposed, propagationPatience)
 }

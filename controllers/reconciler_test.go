@@ -364,6 +364,21 @@ func TestDeletedServerLosesItsRouteAndGetsNothingBack(t *testing.T) {
 	w.wantWrites()
 }
 
+// Nobody observes a server that is being deleted, and its status says no longer that
+// clients reach it.
+func TestDeletedServerThatAFinalizerKeepsIsNotExposed(t *testing.T) {
+	w := newWorld(t)
+	s := w.ready("a")
+	w.update(s, func() { s.Finalizers = []string{"example.com/keep"} })
+	w.end(s)
+	w.passes(s)
+	w.wantWrites("DELETE ingresses/a", "PATCH securedmcpservers/a/status")
+	w.wantConditions(s, "True Accepted", "True Available", "False RouteEnding", "True Enforced", "False RouteEnding")
+	w.forgets(named(s, &networkingv1.Ingress{}))
+	w.passes(s)
+	w.wantWrites()
+}
+
 func TestOrphanedChildrenKeepServing(t *testing.T) {
 	w := newWorld(t)
 	s := w.deleted("a", metav1.FinalizerOrphanDependents)
@@ -379,6 +394,13 @@ func (w *world) deleted(name, finalizer string) *v1alpha1.SecuredMCPServer {
 	s.Finalizers = []string{finalizer}
 	w.create(s)
 	w.settle(s)
+	w.end(s)
+	return s
+}
+
+// end deletes s, whose finalizers keep it until the test ends.
+func (w *world) end(s *v1alpha1.SecuredMCPServer) {
+	w.t.Helper()
 	if err := w.person.Delete(w.t.Context(), s); err != nil {
 		w.t.Fatal(err)
 	}
@@ -391,5 +413,4 @@ func (w *world) deleted(name, finalizer string) *v1alpha1.SecuredMCPServer {
 			w.t.Error(err)
 		}
 	})
-	return s
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
@@ -79,7 +80,23 @@ func (r *Reconciler) endRoutes(ctx context.Context, server *v1alpha1.SecuredMCPS
 	if err != nil {
 		return err
 	}
-	return r.withdraw(ctx, server, routes)
+	if err := r.withdraw(ctx, server, routes); err != nil {
+		return err
+	}
+	return r.reportEnd(ctx, server)
+}
+
+// reportEnd has the status of a server that is being deleted, and that a finalizer keeps
+// meanwhile, say that no route leads to it. Nothing else of it is observed any more.
+func (r *Reconciler) reportEnd(ctx context.Context, server *v1alpha1.SecuredMCPServer) error {
+	c := meta.FindStatusCondition(server.Status.Conditions, v1alpha1.ConditionExposed)
+	if c == nil || c.Status != metav1.ConditionTrue || c.Reason != v1alpha1.ReasonExposed {
+		return nil
+	}
+	s := newScope(server)
+	s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonRouteEnding, "the object is being deleted, and no route leads to its pods any more; they end when it is gone")
+	s.sumUp()
+	return r.report(ctx, s)
 }
 
 // objectToServed judges what is exposed or, while nothing is, what is asked for. An Ingress
