@@ -110,7 +110,8 @@ const (
 	ReasonExposed = "Exposed"
 	// ReasonClusterLocal says that no exposure is asked for: the Service is all there is.
 	ReasonClusterLocal = "ClusterLocal"
-	// ReasonRouteEnding says that a route is still there which is no longer asked for, or an Ingress in whose place another is made.
+	// ReasonRouteEnding says that a route is still there which is no longer asked for, one that is being deleted,
+	// or that the server is.
 	ReasonRouteEnding = "RouteEnding"
 	// ReasonIngressPending says that no ingress controller has given the Ingress an address.
 	ReasonIngressPending = "IngressPending"
