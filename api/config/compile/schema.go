@@ -27,7 +27,7 @@ type Schema struct {
 // NewSchema compiles a JSON Schema 2020-12 whose root type is object. It never
 // fetches anything: a reference that leaves the document is an error.
 func NewSchema(raw json.RawMessage) (*Schema, error) {
-	if deep := depth(raw); deep > maxDepth {
+	if deep := Depth(raw); deep > maxDepth {
 		return nil, fmt.Errorf("is nested %d deep; at most %d are allowed", deep, maxDepth)
 	}
 	root := new(jsonschema.Schema)
@@ -73,27 +73,6 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 // twice. What goes through a schema remembers the way, and takes the square of the
 // depth: 4000 took 200 MB.
 const maxDepth = 128
-
-// depth returns how deep arrays and objects are nested in JSON, and something at
-// least as deep as a decoder would get for what is none.
-func depth(raw []byte) (deepest int) {
-	level, inString := 0, false
-	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '[' || c == '{':
-			level++
-			deepest = max(deepest, level)
-		case c == ']' || c == '}':
-			level = max(level-1, 0)
-		}
-	}
-	return deepest
-}
 
 // Properties returns the names of the root properties, sorted.
 func (s *Schema) Properties() []string {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"unicode/utf8"
+
+	"github.com/securedmcp/operator/api/config/compile"
 )
 
 // MaxDepth is how deep JSON may be nested. Decoders recurse, and a body of
@@ -28,7 +30,7 @@ func LimitDepth(r *Responder) func(http.Handler) http.Handler {
 				r.Refuse(w, req, bodyRefusal(err))
 				return
 			}
-			if Depth(body) > MaxDepth {
+			if compile.Depth(body) > MaxDepth {
 				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "nested_too_deep", Reason: "nested_too_deep"})
 				return
 			}
@@ -97,26 +99,4 @@ func bodyRefusal(err error) Refusal {
 		return Refusal{Status: http.StatusRequestEntityTooLarge, Error: "request_too_large", Reason: "request_too_large"}
 	}
 	return Refusal{Status: http.StatusBadRequest, Error: "invalid_request", Reason: "body_not_read"}
-}
-
-// Depth returns how deep arrays and objects are nested in JSON. For what is no
-// JSON it returns some bound on what a decoder might make of it.
-func Depth(body []byte) int {
-	deepest, level := 0, 0
-	inString := false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case inString:
-		case c == '[' || c == '{':
-			level++
-			deepest = max(deepest, level)
-		case c == ']' || c == '}':
-			level = max(level-1, 0)
-		}
-	}
-	return deepest
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	"github.com/securedmcp/operator/api/config/compile"
 	"github.com/securedmcp/operator/runtime/internal/httpmw"
 )
 
@@ -69,7 +70,7 @@ func FuzzWhatIsStructured(f *testing.F) {
 			return // upstreams' answers are mended before
 		}
 		want := json.Valid([]byte(text)) && strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") &&
-			httpmw.Depth([]byte(text)) <= httpmw.MaxDepth && !repeatsName(json.NewDecoder(strings.NewReader(text)))
+			compile.Depth([]byte(text)) <= httpmw.MaxDepth && !repeatsName(json.NewDecoder(strings.NewReader(text)))
 		if got := isStructured(text); got != want {
 			t.Fatalf("%q: %v, a decoder says %v", text, got, want)
 		}

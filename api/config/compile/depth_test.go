@@ -1,4 +1,4 @@
-package httpmw
+package compile
 
 import (
 	"encoding/json"
@@ -28,23 +28,23 @@ func FuzzDepth(f *testing.F) {
 		if json.Unmarshal(body, &v) != nil {
 			return
 		}
-		if got, want := Depth(body), nested(v); got < want {
+		if got, want := Depth(body), depthOf(v); got < want {
 			t.Fatalf("%q: depth %d, a decoder finds %d", body, got, want)
 		}
 	})
 }
 
-func nested(v any) int {
+func depthOf(v any) int {
 	deepest := 0
 	switch v := v.(type) {
 	case []any:
 		for _, e := range v {
-			deepest = max(deepest, nested(e))
+			deepest = max(deepest, depthOf(e))
 		}
 		return deepest + 1
 	case map[string]any:
 		for _, e := range v {
-			deepest = max(deepest, nested(e))
+			deepest = max(deepest, depthOf(e))
 		}
 		return deepest + 1
 	}
