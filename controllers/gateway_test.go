@@ -138,7 +138,11 @@ func TestServerBehindGateways(t *testing.T) {
 		w.settle(s)
 		w.wantConditions(s, "True Accepted", "True Available", "False RouteEnding", "True Enforced", "False RouteEnding")
 		w.wantMessage(s, "Exposed", "the HTTPRoute is being deleted, and another is made when it has gone; it goes when nobody holds it any more by the finalizers example.com/balancer")
-		w.update(route, func() { route.SetFinalizers(nil) })
+		w.read(route)
+		route.SetFinalizers(nil)
+		if err := w.person.Update(t.Context(), route); err != nil { // upon which it is gone
+			t.Fatal(err)
+		}
 		w.forgets(route)
 		w.settle(s)
 		w.makeRouted(s, "private", "public")
