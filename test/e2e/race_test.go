@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -65,9 +66,9 @@ func TestALeaderThatWakesUpBringsNothingBack(t *testing.T) {
 	r.edit()
 	r.freeze(old)
 	r.takeover(before)
-	woken := time.Now()
+	log := r.follow(old)
 	r.wake(old)
-	r.checkEnds(old, woken)
+	r.checkEnds(old, log)
 	r.checkEnforcedSoon()
 	r.finish()
 }
@@ -89,12 +90,12 @@ func TestOperatorsThatWakeUpTogetherRaceForTheLease(t *testing.T) {
 		left := time.Until(lease.RenewTime.Add(time.Duration(*lease.LeaseDurationSeconds) * time.Second))
 		return left < 0, fmt.Sprintf("%s are left", left), nil
 	})
-	woken := time.Now()
+	log := r.follow(old)
 	for i := range all {
 		r.wake(&all[i])
 	}
 	r.takeover(before)
-	r.checkEnds(old, woken)
+	r.checkEnds(old, log)
 	r.checkEnforcedSoon()
 	r.finish()
 }
@@ -228,9 +229,35 @@ func (r *race) wake(pod *corev1.Pod) {
 	}
 }
 
+// containerLog is what a container wrote, read to its end.
+type containerLog struct {
+	lines []byte
+	err   error
+}
+
+// follow reads what the pod's container writes from now on, until it ends. Who asks for
+// it only then may come too late: a container that has ended is the kubelet's to remove.
+func (r *race) follow(pod *corev1.Pod) <-chan containerLog {
+	r.t.Helper()
+	stream, err := env.cluster.Clientset.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
+		Follow: true, SinceTime: &metav1.Time{Time: time.Now()},
+	}).Stream(r.t.Context())
+	if err != nil {
+		r.t.Fatalf("following the log of %s: %v", pod.Name, err)
+	}
+	read := make(chan containerLog, 1)
+	var ended sync.WaitGroup
+	ended.Go(func() {
+		lines, err := io.ReadAll(stream)
+		read <- containerLog{lines, err}
+	})
+	r.t.Cleanup(func() { _ = stream.Close(); ended.Wait() })
+	return read
+}
+
 // checkEnds waits until the program that a pod had has ended, and another is in its
 // place: it must find out that it leads no more, and write nothing until it does.
-func (r *race) checkEnds(pod *corev1.Pod, woken time.Time) {
+func (r *race) checkEnds(pod *corev1.Pod, followed <-chan containerLog) {
 	r.t.Helper()
 	before := pod.Status.ContainerStatuses[0].ContainerID
 	r.until("the leader of before to end", func(ctx context.Context) (bool, string, error) {
@@ -241,19 +268,22 @@ func (r *race) checkEnds(pod *corev1.Pod, woken time.Time) {
 		status := now.Status.ContainerStatuses[0]
 		return status.ContainerID != before && status.State.Running != nil, fmt.Sprintf("%s is %v", pod.Name, status.State), nil
 	})
-	log, err := env.cluster.Clientset.CoreV1().Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
-		Previous: true, SinceTime: &metav1.Time{Time: woken},
-	}).DoRaw(r.t.Context())
-	if err != nil {
-		r.t.Fatalf("reading the log of the leader of before: %v", err)
-	}
-	said := func(what string) int { return bytes.Count(log, []byte(what)) }
+	var log containerLog
+	r.until("the end of its log", func(context.Context) (bool, string, error) {
+		select {
+		case log = <-followed:
+			return true, "", log.err
+		default:
+			return false, "there may be more", nil
+		}
+	})
+	said := func(what string) int { return bytes.Count(log.lines, []byte(what)) }
 	if said("leader election lost") == 0 {
-		r.t.Errorf("the leader of before did not end for want of its lease:\n%s", log)
+		r.t.Errorf("the leader of before did not end for want of its lease:\n%s", log.lines)
 	}
 	// One write may have been out when it was frozen: a worker sends one at a time.
 	if n := said(`"msg":"applied"`) + said(`"msg":"deleted"`); n > 1 {
-		r.t.Errorf("the leader of before wrote %d times after it woke up, want one that was out already at most:\n%s", n, log)
+		r.t.Errorf("the leader of before wrote %d times after it woke up, want one that was out already at most:\n%s", n, log.lines)
 	}
 	r.t.Logf("the leader of before was kept from %d writes", said("the lease has run out"))
 }
