@@ -67,7 +67,7 @@ fmt: $(TOOLS)/golangci-lint ## Format the Go code and mend what linters can mend
 ##@ Generated files
 
 .PHONY: generate
-generate: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Regenerate code, manifests and reference documentation
+generate: $(TOOLS)/controller-gen $(TOOLS)/client-gen $(TOOLS)/crd-ref-docs ## Regenerate code, manifests and reference documentation
 	@hack/generate.sh
 
 .PHONY: manifests
@@ -94,7 +94,7 @@ verify-imports: ## Check what the programs link: no Kubernetes code in the runti
 	@hack/verify-imports.sh
 
 .PHONY: verify-generated
-verify-generated: $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Regenerate everything and fail on a difference
+verify-generated: $(TOOLS)/controller-gen $(TOOLS)/client-gen $(TOOLS)/crd-ref-docs ## Regenerate everything and fail on a difference
 	@hack/verify-generated.sh
 
 .PHONY: verify-api
@@ -166,11 +166,12 @@ fuzz: ## Run every fuzz test for a while (FUZZTIME=20s each)
 ##@ House
 
 .PHONY: tools
-tools: $(TOOLS)/golangci-lint $(TOOLS)/controller-gen $(TOOLS)/crd-ref-docs ## Build the pinned tools of hack/tools into bin/tools
+tools: $(TOOLS)/golangci-lint $(TOOLS)/controller-gen $(TOOLS)/client-gen $(TOOLS)/crd-ref-docs ## Build the pinned tools of hack/tools into bin/tools
 
 # "go tool -modfile=hack/tools/go.mod" runs the same versions. It ignores -trimpath, so it compiles them once more, and
 # it needs half a second to find out that nothing changed.
 TOOL_controller-gen := sigs.k8s.io/controller-tools/cmd/controller-gen
+TOOL_client-gen := k8s.io/code-generator/cmd/client-gen
 TOOL_crd-ref-docs := github.com/elastic/crd-ref-docs
 TOOL_golangci-lint := sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
 

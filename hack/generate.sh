@@ -1,22 +1,28 @@
 #!/usr/bin/env bash
 # Generates what follows from api/v1alpha1 and from the RBAC markers in controllers: deep copies, apply configurations,
-# the CustomResourceDefinition, the roles, the chart's copies of those, and the API reference. Called by "make generate",
+# a clientset, the CustomResourceDefinition, the roles, the chart's copies of those, and the API reference. Called by "make generate",
 # which builds the tools first; "make verify" runs it and fails if a file changed.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 controller_gen=bin/tools/controller-gen
+client_gen=bin/tools/client-gen
 crd_ref_docs=bin/tools/crd-ref-docs
 chart=charts/securedmcp-operator/files
 header=hack/boilerplate.go.txt
 
-# The apply configurations of types that are gone would stay behind.
-rm -rf api/applyconfiguration
+# What was made of types that are gone would stay behind.
+rm -rf api/applyconfiguration api/client
 
 "$controller_gen" paths=./api/v1alpha1 \
 	object:headerFile=$header \
 	applyconfiguration:headerFile=$header \
 	crd output:crd:dir=config/crd/bases
+
+module=github.com/securedmcp/operator
+"$client_gen" --go-header-file=$header --input-base=$module --input=api/v1alpha1 \
+	--apply-configuration-package=$module/api/applyconfiguration \
+	--output-dir=api/client --output-pkg=$module/api/client --clientset-name=versioned --fake-clientset=false
 
 "$controller_gen" paths=./controllers rbac:roleName=securedmcp-operator output:rbac:dir=config/rbac
 

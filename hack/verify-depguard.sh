@@ -29,7 +29,7 @@ in_test() { suffix=_test && "$@" && suffix=; }
 allowed() { cases=$((cases + 1)) && want[$(package "$1" "$2")]=none; }
 
 # The packages of our own that the cases import.
-for folder in api/v1alpha1 api/applyconfiguration api/config/v1alpha1 controllers controllers/app controllers/render runtime/app runtime/leaf \
+for folder in api/v1alpha1 api/applyconfiguration api/client/versioned api/config/v1alpha1 controllers controllers/app controllers/render runtime/app runtime/leaf \
 	cmd/securedmcp/authserver test/oauthtest; do
 	package "$folder" >/dev/null
 done
@@ -51,6 +51,7 @@ for pure in controllers/render controllers/internal/desired; do
 	refused pure-builders "$pure" context
 	refused pure-builders "$pure" sigs.k8s.io/controller-runtime/pkg/client
 	refused pure-builders "$pure" k8s.io/client-go/kubernetes
+	refused pure-builders "$pure" "$module/api/client/versioned"
 	allowed "$pure" "$module/api/v1alpha1"
 	allowed "$pure" k8s.io/client-go/applyconfigurations/core/v1
 done
@@ -59,6 +60,7 @@ for data_plane in runtime/app runtime/internal/authn cmd/runtime; do
 	refused runtime "$data_plane" sigs.k8s.io/yaml
 	refused runtime "$data_plane" "$module/api/v1alpha1"
 	refused runtime "$data_plane" "$module/api/applyconfiguration"
+	refused runtime "$data_plane" "$module/api/client/versioned"
 	refused runtime "$data_plane" "$module/controllers"
 	refused runtime "$data_plane" "$module/controllers/render"
 	refused runtime "$data_plane" "$module/test/oauthtest"

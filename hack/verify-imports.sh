@@ -42,7 +42,7 @@ report() {
 }
 
 never ./cmd/runtime "^(k8s\.io|sigs\.k8s\.io)/" "no Kubernetes code in the runtime"
-never ./cmd/runtime "^$module/(controllers|api/v1alpha1|api/applyconfiguration)(/|$)" "nothing of the control plane in the runtime"
+never ./cmd/runtime "^$module/(controllers|api/v1alpha1|api/applyconfiguration|api/client)(/|$)" "nothing of the control plane in the runtime"
 never ./cmd/operator "^$module/runtime(/|$)" "nothing of the data plane in the operator"
 only ./api/config/v1alpha1 '^$' "standard library only"
 only ./api/config/compile "^($module/api/config/v1alpha1$|github\.com/google/(jsonschema-go|cel-go)/|cel\.dev/expr|github\.com/antlr4-go/|golang\.org/x/(exp|text)/|google\.golang\.org/(protobuf|genproto)/|go\.yaml\.in/yaml/)" \

@@ -5,4 +5,5 @@
 // +kubebuilder:ac:generate=true
 // +kubebuilder:ac:output:package="../applyconfiguration"
 // +groupName=securedmcp.dev
+// +groupGoName=SecuredMCP
 package v1alpha1

@@ -5,6 +5,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // SecuredMCPServer is an MCP server whose every request needs an OAuth 2.1 access
 // token of one issuer, for one audience, with the scopes that each tool asks for.
 //
+// +genclient
 // +kubebuilder:object:root=true
 // +kubebuilder:storageversion
 // +kubebuilder:subresource:status
