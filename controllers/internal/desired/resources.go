@@ -56,10 +56,14 @@ func goMemoryLimit(r *corev1ac.ResourceRequirementsApplyConfiguration) string {
 	return strconv.FormatInt(limit.Value()/100*goMemoryPercent, 10)
 }
 
+// resourceList rounds up to thousandths, as the API server does with what it is given for
+// pods: a smaller part would be a difference for ever.
 func resourceList(in map[string]resource.Quantity) corev1.ResourceList {
 	out := make(corev1.ResourceList, len(in)+1)
 	for name, quantity := range in {
-		out[corev1.ResourceName(name)] = quantity
+		rounded := quantity.DeepCopy()
+		rounded.RoundUp(resource.Milli)
+		out[corev1.ResourceName(name)] = rounded
 	}
 	return out
 }
