@@ -103,6 +103,7 @@ func TestUnchangedServerCausesNoWrites(t *testing.T) {
 	// Spellings that the API server rewrites are no differences either.
 	s.Spec.Workload.Resources.Requests = quantities("cpu", "1500u", "memory", "0.1Gi", "ephemeral-storage", "1.0000001Gi")
 	s.Spec.Workload.Resources.Limits = quantities("cpu", "1000m", "memory", "1024Mi")
+	s.Spec.Workload.ImagePullSecrets = []corev1.LocalObjectReference{{Name: ""}, {Name: "registry"}}
 	s.Spec.Exposure.Ingress.Annotations = map[string]string{"example.com/a": "1", "example.com/empty": ""}
 	w.serve(s, "1")
 	w.writes.take()

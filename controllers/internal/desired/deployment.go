@@ -110,6 +110,9 @@ func pod(s *v1alpha1.SecuredMCPServer, p Platform) *corev1ac.PodSpecApplyConfigu
 		WithContainers(container(s, p.RuntimeImage)).
 		WithVolumes(volumes(s)...)
 	for _, secret := range s.Spec.Workload.ImagePullSecrets {
+		if secret.Name == "" {
+			continue // the type of pods allows it, kubelets skip it, and the API server does not keep the name
+		}
 		spec.WithImagePullSecrets(corev1ac.LocalObjectReference().WithName(secret.Name))
 	}
 	return schedule(s, spec)
