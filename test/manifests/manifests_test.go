@@ -65,6 +65,28 @@ func TestChartRendersToTheseManifests(t *testing.T) {
 	}
 }
 
+// A prefix may end with a colon, and the name of a namespace may be a number. YAML would
+// make something else of both.
+func TestValuesOfTheChartStayWhatTheyAre(t *testing.T) {
+	manifests := helm(t, append(slices.Clone(withoutCRD),
+		"--set", "allowedImagePrefixes={registry.example.com/team/image:}", "--set-string", "namespaces={123}")...)
+	deployment := only(t, manifests, "Deployment")
+	containers, _, err := unstructured.NestedSlice(deployment.Object, "spec", "template", "spec", "containers")
+	if err != nil {
+		t.Fatal(err)
+	}
+	args, _, err := unstructured.NestedStringSlice(containers[0].(map[string]any), "args")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "--allowed-image-prefixes=registry.example.com/team/image:"; !slices.Contains(args, want) {
+		t.Errorf("args %q, want %q among them", args, want)
+	}
+	if !slices.ContainsFunc(objects(t, manifests), func(o *unstructured.Unstructured) bool { return o.GetKind() == "Role" && o.GetNamespace() == "123" }) {
+		t.Error("no Role in namespace 123")
+	}
+}
+
 func TestChartKeepsTheDefinitionWhenItIsUninstalled(t *testing.T) {
 	i := slices.IndexFunc(objects(t, helm(t)), func(o *unstructured.Unstructured) bool { return o.GetKind() == "CustomResourceDefinition" })
 	if i < 0 {
