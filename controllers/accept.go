@@ -30,7 +30,7 @@ func (r *Reconciler) acceptSpec(ctx context.Context, s *scope) error {
 		s.no(v1alpha1.ConditionAccepted, v1alpha1.ReasonInvalidSpec, invalid.Error())
 		return r.serveLast(ctx, s, nil)
 	}
-	objection, err := r.objectTo(ctx, s.server)
+	objection, err := r.objectTo(ctx, s, s.server)
 	if err != nil {
 		return err
 	}
@@ -63,15 +63,15 @@ func (r *Reconciler) render(server *v1alpha1.SecuredMCPServer) (encoded []byte, 
 }
 
 // objectTo says why server may not be served as its spec asks.
-func (r *Reconciler) objectTo(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*objection, error) {
-	if objection, err := r.objectToURL(ctx, server); objection != nil || err != nil {
+func (r *Reconciler) objectTo(ctx context.Context, s *scope, server *v1alpha1.SecuredMCPServer) (*objection, error) {
+	if objection, err := r.objectToURL(ctx, s, server); objection != nil || err != nil {
 		return objection, err
 	}
 	return r.policy.object(server), nil
 }
 
 // objectToURL says why the server may not be reached by the resource of its spec.
-func (r *Reconciler) objectToURL(ctx context.Context, server *v1alpha1.SecuredMCPServer) (*objection, error) {
+func (r *Reconciler) objectToURL(ctx context.Context, s *scope, server *v1alpha1.SecuredMCPServer) (*objection, error) {
 	if objection := r.policy.objectToHost(server); objection != nil {
 		return objection, nil
 	}
@@ -82,7 +82,7 @@ func (r *Reconciler) objectToURL(ctx context.Context, server *v1alpha1.SecuredMC
 	if older != nil {
 		return &objection{v1alpha1.ReasonResourceConflict, conflict(server, older)}, nil
 	}
-	return nil, nil
+	return r.objectToLeftBehind(ctx, s, server)
 }
 
 // conflict says how the claims of server and of an older one collide.

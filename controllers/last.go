@@ -121,7 +121,7 @@ func (r *Reconciler) serveAs(ctx context.Context, s *scope, server *v1alpha1.Sec
 	if invalid != nil || err != nil {
 		return false, err // an older operator took it
 	}
-	leave, err := r.leftAsTheyAre(ctx, server)
+	leave, err := r.leftAsTheyAre(ctx, s, server)
 	if err != nil {
 		return false, err
 	}
@@ -142,8 +142,8 @@ func (r *Reconciler) serveAs(ctx context.Context, s *scope, server *v1alpha1.Sec
 // leftAsTheyAre are the kinds of children of server that are not applied: routes that may
 // not be, which withdrawRoutes removes, and a Deployment that the operator's policy objects
 // to, which runs on.
-func (r *Reconciler) leftAsTheyAre(ctx context.Context, server *v1alpha1.SecuredMCPServer) (kinds []string, err error) {
-	url, err := r.objectToURL(ctx, server)
+func (r *Reconciler) leftAsTheyAre(ctx context.Context, s *scope, server *v1alpha1.SecuredMCPServer) (kinds []string, err error) {
+	url, err := r.objectToURL(ctx, s, server)
 	if err != nil {
 		return nil, err
 	}

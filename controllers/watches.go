@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -20,12 +21,13 @@ import (
 	"github.com/securedmcp/operator/controllers/internal/desired"
 )
 
-// AddIndexes adds the indexes that find two servers that cannot both be had, and
-// the pods of one among those of a thousand.
+// AddIndexes adds the indexes that find two servers that cannot both be had, routes that
+// a server left behind, and the pods of one among those of a thousand.
 func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 	err := indexer.IndexField(ctx, &v1alpha1.SecuredMCPServer{}, claimIndex, func(o client.Object) []string {
 		return claims(o.(*v1alpha1.SecuredMCPServer))
 	})
+	err = errors.Join(err, indexer.IndexField(ctx, &networkingv1.Ingress{}, leftBehindIndex, leftBehindRoutes))
 	return errors.Join(err, indexer.IndexField(ctx, &corev1.Pod{}, serverIndex, func(o client.Object) []string {
 		return []string{o.GetLabels()[desired.LabelInstance]}
 	}))
