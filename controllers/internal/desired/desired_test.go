@@ -258,6 +258,10 @@ func TestResourceDefaultsGiveWayToWhatIsGiven(t *testing.T) {
 			v1alpha1.Resources{},
 			"cpu=10m memory=32Mi", "memory=128Mi", "120795930",
 		},
+		"a memory limit of 0 is none": {
+			v1alpha1.Resources{Limits: list{"memory": resource.MustParse("0")}},
+			"cpu=10m memory=0", "memory=0", "off",
+		},
 		"a memory request above the default limit raises the limit": {
 			v1alpha1.Resources{Requests: list{"memory": resource.MustParse("1Gi")}},
 			"cpu=10m memory=1Gi", "memory=1Gi", "966367620",

@@ -50,9 +50,13 @@ func requirements(w *v1alpha1.Workload) *corev1ac.ResourceRequirementsApplyConfi
 	return corev1ac.ResourceRequirements().WithRequests(requests).WithLimits(limits)
 }
 
-// goMemoryLimit is the value of GOMEMLIMIT, in bytes, for these requirements.
+// goMemoryLimit is the value of GOMEMLIMIT, in bytes, for these requirements. A limit of 0
+// is none for a container, and for the Go runtime one that has it collect all the time.
 func goMemoryLimit(r *corev1ac.ResourceRequirementsApplyConfiguration) string {
 	limit := (*r.Limits)[corev1.ResourceMemory]
+	if limit.IsZero() {
+		return "off"
+	}
 	return strconv.FormatInt(limit.Value()/100*goMemoryPercent, 10)
 }
 
