@@ -499,6 +499,7 @@ func TestTheStatusIsWrittenWhateverSomebodyPutsInTheConfigMap(t *testing.T) {
 		"nothing":           "{}",
 		"no URL":            `{"resource":"\u0001"}`,
 		"a URL without end": `{"resource":"https://` + strings.Repeat("a", 5000) + `"}`,
+		"too many tools":    `{"resource":"https://mcp.example.com","tools":[{}` + strings.Repeat(",{}", 256) + `]}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newNarrowWorld(t)

@@ -49,7 +49,7 @@ func servedOf(raw []byte) served {
 	if err := json.Unmarshal(raw, &c); err != nil {
 		return served{Revision: config.Revision(raw), Broken: true}
 	}
-	return served{Revision: config.Revision(raw), Resource: c.Resource, Tools: int32(len(c.Tools))} //nolint:gosec // the API allows 256
+	return served{Revision: config.Revision(raw), Resource: c.Resource, Tools: int32(min(len(c.Tools), mostTools+1))}
 }
 
 func (s served) encode() string {
@@ -60,10 +60,11 @@ func (s served) encode() string {
 	return string(encoded)
 }
 
-// mostURL and mostMetadataURL are what the status has room for.
+// mostURL, mostMetadataURL and mostTools are what the status has room for.
 const (
 	mostURL         = 512
 	mostMetadataURL = 600
+	mostTools       = 256
 )
 
 // observeServed reports what the pods are given, which after an edit that was
@@ -78,7 +79,7 @@ func (r *Reconciler) observeServed(ctx context.Context, s *scope) error {
 		return r.observeLeadHere(ctx, s)
 	}
 	metadata, err := render.ResourceMetadataURL(given.Resource)
-	if err != nil || given.Resource == "" || len(given.Resource) > mostURL || len(metadata) > mostMetadataURL {
+	if err != nil || given.Resource == "" || len(given.Resource) > mostURL || len(metadata) > mostMetadataURL || given.Tools > mostTools {
 		return r.observeLeadHere(ctx, s) // edited by hand, as above: a status that has it would be refused
 	}
 	s.status.Revision, s.status.URL, s.status.ResourceMetadataURL = given.Revision, given.Resource, metadata
