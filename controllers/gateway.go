@@ -60,6 +60,10 @@ func (s *scope) judgeHTTPRoute(o *unstructured.Unstructured) {
 		s.unknown(v1alpha1.ConditionExposed, v1alpha1.ReasonRoutePending, "the status of the HTTPRoute cannot be read: "+err.Error())
 		return
 	}
+	if len(r.Spec.ParentRefs) == 0 { // edited by hand while nobody knows what was accepted last
+		s.no(v1alpha1.ConditionExposed, v1alpha1.ReasonRoutePending, "the HTTPRoute names no Gateway")
+		return
+	}
 	var names []string
 	for _, parent := range r.Spec.ParentRefs {
 		if reason, message := r.holdup(parent); reason != "" {

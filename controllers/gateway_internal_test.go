@@ -3,7 +3,10 @@ package controllers
 import (
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/securedmcp/operator/api/v1alpha1"
 )
 
 func TestAllGatewaysHaveToAcceptTheRouteAsItIsNow(t *testing.T) {
@@ -47,5 +50,15 @@ func TestAllGatewaysHaveToAcceptTheRouteAsItIsNow(t *testing.T) {
 				t.Errorf("got %q: %q, want %q: %q", reason, message, test.want, test.message)
 			}
 		})
+	}
+}
+
+// Nobody puts a route right of which nobody knows what was asked for.
+func TestARouteOfNoGatewayIsNotExposed(t *testing.T) {
+	s := newScope(&v1alpha1.SecuredMCPServer{})
+	s.judgeHTTPRoute(httpRoute.object())
+	got := meta.FindStatusCondition(s.status.Conditions, v1alpha1.ConditionExposed)
+	if got.Status != metav1.ConditionFalse || got.Reason != v1alpha1.ReasonRoutePending {
+		t.Errorf("Exposed is %s, %s: %s", got.Status, got.Reason, got.Message)
 	}
 }
