@@ -34,7 +34,7 @@ const (
 	ReasonAccepted = "Accepted"
 	// ReasonInvalidSpec says that the spec cannot be served; only an edit helps. What was accepted last keeps serving.
 	ReasonInvalidSpec = "InvalidSpec"
-	// ReasonResourceConflict says that an older object has the same resource, or the same route.
+	// ReasonResourceConflict says that an older object has the same resource, or the same route, or that one was deleted without its route.
 	ReasonResourceConflict = "ResourceConflict"
 	// ReasonHostNotAllowed says that the namespace may not use the host of spec.resource.
 	ReasonHostNotAllowed = "HostNotAllowed"

@@ -71,7 +71,8 @@ type SecuredMCPServerSpec struct {
 
 	// resource is the canonical URI of the server (RFC 8707, RFC 9728): the address that clients are given. Its host is
 	// the only Host that is served and its path is the MCP endpoint. https (http for loopback hosts only), no user information,
-	// query, fragment or trailing slash; the path consists of unescaped characters, without empty or dot segments.
+	// query, fragment or trailing slash; the path consists of unescaped characters, without empty or dot segments, and is not
+	// below /.well-known, where a host answers for all that share it (RFC 8615).
 	// One resource belongs to one object of the cluster: the older one. With exposure.ingress or exposure.gateway so do its host and path, whatever the port.
 	// +required
 	// +kubebuilder:validation:MinLength=1
@@ -83,6 +84,7 @@ type SecuredMCPServerSpec struct {
 	// +kubebuilder:validation:XValidation:rule=`!self.matches('^[^/]*//[^/]') || self.endsWith('/') || self.contains('?') || self.contains('#') || (self.matches("^[^/]*//[^/]+(/[A-Za-z0-9._~!$&'()*+,;=:@-]+)*$") && !self.matches('/[.][.]?(/|$)'))`,message="want a path of unescaped characters without empty or dot segments"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^[^/]*//[^/]*[^!-~]')",message="want no space or control character, and nothing beyond ASCII: a URI has none (RFC 3986)"
 	// +kubebuilder:validation:XValidation:rule="!self.matches('^[^/]*//[^/]*:(/|$)')",message="no port follows the colon; want one, or no colon"
+	// +kubebuilder:validation:XValidation:rule="!self.matches('^[^/]*//[^/]+/[.]well-known(/|$)')",message="want a path outside of /.well-known, where a host answers for all that share it (RFC 8615)"
 	Resource string `json:"resource,omitempty"`
 
 	// issuer is the authorization server whose access tokens are accepted. It is compared with a token's iss byte for byte, so

@@ -85,6 +85,14 @@ func mistakes() map[string]spoiled {
 			func(o object) { o.resource("https://mcp.example.com/") },
 			`spec.resource: Invalid value: "https://mcp.example.com/": want no trailing slash`,
 		},
+		"the resource is a well-known place": {
+			func(o object) { o.resource("https://mcp.example.com/.well-known/openid-configuration") },
+			`spec.resource: Invalid value: "https://mcp.example.com/.well-known/openid-configuration": want a path outside of /.well-known, where a host answers for all that share it (RFC 8615)`,
+		},
+		"the resource is all well-known places": {
+			func(o object) { o.resource("https://mcp.example.com/.well-known") },
+			`spec.resource: Invalid value: "https://mcp.example.com/.well-known": want a path outside of /.well-known, where a host answers for all that share it (RFC 8615)`,
+		},
 		"the resource has an escaped character": {
 			func(o object) { o.resource("https://mcp.example.com/a%2Fb") },
 			`spec.resource: Invalid value: "https://mcp.example.com/a%2Fb": want a path of unescaped characters without empty or dot segments`,

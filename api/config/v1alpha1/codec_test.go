@@ -103,6 +103,7 @@ func TestValidateSaysWhereAndWhatIsAllowed(t *testing.T) {
 		"a resource that climbs":           {func(c *RuntimeConfig) { c.Resource = "https://mcp.example.com/a/../b" }, "resource", "dot segments"},
 		"a resource with an empty segment": {func(c *RuntimeConfig) { c.Resource = "https://mcp.example.com//b" }, "resource", "dot segments"},
 		"a resource with an escape":        {func(c *RuntimeConfig) { c.Resource = "https://mcp.example.com/%62" }, "resource", "unescaped"},
+		"a well-known resource":            {func(c *RuntimeConfig) { c.Resource = "https://mcp.example.com/.well-known/openid-configuration" }, "resource", "outside of /.well-known"},
 		"an issuer without TLS":            {func(c *RuntimeConfig) { c.Issuer = "http://auth.example.com" }, "issuer", "want https"},
 		"an issuer with a space":           {func(c *RuntimeConfig) { c.Issuer = "https://auth.example.com/a b" }, "issuer", "no space"},
 		"a resource beyond ASCII":          {func(c *RuntimeConfig) { c.Resource = "https://mcp.ex\u00e4mple.com/a" }, "resource", "nothing beyond ASCII"},

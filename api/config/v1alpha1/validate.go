@@ -71,6 +71,10 @@ func (c *RuntimeConfig) Validate() error {
 	return nil
 }
 
+// wellKnown is where clients look for what is true of a whole host, its authorization
+// servers for one. No server of those that share the host may answer there.
+const wellKnown = "/.well-known"
+
 func validateURIs(c *RuntimeConfig, errs *FieldErrors) {
 	if err := checkURI(c.Resource); err != nil {
 		errs.add("resource", "%v", err)
@@ -78,6 +82,8 @@ func validateURIs(c *RuntimeConfig, errs *FieldErrors) {
 		errs.add("resource", "%q: want no trailing slash", c.Resource)
 	} else if u, _ := url.Parse(c.Resource); u.EscapedPath() != u.Path || strings.ContainsAny(u.Path, "{}") || hasDotSegment(u.Path) {
 		errs.add("resource", "%q: want a path of unescaped characters without dot segments", c.Resource)
+	} else if u.Path == wellKnown || strings.HasPrefix(u.Path, wellKnown+"/") {
+		errs.add("resource", "%q: want a path outside of %s, where a host answers for all that share it (RFC 8615)", c.Resource, wellKnown)
 	}
 	if err := checkURI(c.Issuer); err != nil {
 		errs.add("issuer", "%v", err)

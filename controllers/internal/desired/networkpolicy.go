@@ -13,7 +13,9 @@ import (
 	"github.com/securedmcp/operator/controllers/render"
 )
 
-const dnsPort = 53
+// dnsPorts are where DNS is asked, and where DNS servers that may not bind low ports
+// listen behind their Service, as OpenShift's do.
+var dnsPorts = []int32{53, 5353}
 
 // NetworkPolicy lets in the public port, from everyone or from
 // spec.exposure.from, and the admin port from the operator's and the monitoring
@@ -45,9 +47,7 @@ func NetworkPolicy(s *v1alpha1.SecuredMCPServer, p Platform) *networkingv1ac.Net
 // pods behind them, which is where NetworkPolicies look, so a namespace is
 // allowed as a whole.
 func egress(s *v1alpha1.SecuredMCPServer, p Platform) []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
-	rules := []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{
-		networkingv1ac.NetworkPolicyEgressRule().WithPorts(tcp(dnsPort), port53UDP()).WithTo(namespaces(p.DNSNamespaces)...),
-	}
+	rules := []*networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration{dns(p.DNSNamespaces)}
 	var within []string
 	for _, target := range render.Destinations(s) {
 		if namespace, ok := p.Cluster.ServiceNamespace(target.URL, s.Namespace); ok {
@@ -60,6 +60,20 @@ func egress(s *v1alpha1.SecuredMCPServer, p Platform) []*networkingv1ac.NetworkP
 		rules = append(rules, networkingv1ac.NetworkPolicyEgressRule().WithTo(to...))
 	}
 	return rules
+}
+
+// dns allows the DNS servers in these namespaces, or any address at port 53 if none are
+// named. The other port is not open to the world: nobody said that DNS is there.
+func dns(servers []string) *networkingv1ac.NetworkPolicyEgressRuleApplyConfiguration {
+	ports := dnsPorts
+	if len(servers) == 0 {
+		ports = ports[:1]
+	}
+	rule := networkingv1ac.NetworkPolicyEgressRule().WithTo(namespaces(servers)...)
+	for _, port := range ports {
+		rule.WithPorts(tcp(port), udp(port))
+	}
+	return rule
 }
 
 func peers(in []v1alpha1.Peer) []*networkingv1ac.NetworkPolicyPeerApplyConfiguration {
@@ -96,6 +110,6 @@ func tcp(port int32) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
 	return networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolTCP).WithPort(intstr.FromInt32(port))
 }
 
-func port53UDP() *networkingv1ac.NetworkPolicyPortApplyConfiguration {
-	return networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolUDP).WithPort(intstr.FromInt32(dnsPort))
+func udp(port int32) *networkingv1ac.NetworkPolicyPortApplyConfiguration {
+	return networkingv1ac.NetworkPolicyPort().WithProtocol(corev1.ProtocolUDP).WithPort(intstr.FromInt32(port))
 }

@@ -17,7 +17,8 @@ type SecuredMCPServerSpecApplyConfiguration struct {
 	Title *string `json:"title,omitempty"`
 	// resource is the canonical URI of the server (RFC 8707, RFC 9728): the address that clients are given. Its host is
 	// the only Host that is served and its path is the MCP endpoint. https (http for loopback hosts only), no user information,
-	// query, fragment or trailing slash; the path consists of unescaped characters, without empty or dot segments.
+	// query, fragment or trailing slash; the path consists of unescaped characters, without empty or dot segments, and is not
+	// below /.well-known, where a host answers for all that share it (RFC 8615).
 	// One resource belongs to one object of the cluster: the older one. With exposure.ingress or exposure.gateway so do its host and path, whatever the port.
 	Resource *string `json:"resource,omitempty"`
 	// issuer is the authorization server whose access tokens are accepted. It is compared with a token's iss byte for byte, so
