@@ -22,6 +22,8 @@ type Schema struct {
 	headers  []ParamHeader
 	// quotes is how many errors that quote it the validator may keep of one value.
 	quotes int
+	// unique tells that items of arrays may have to be compared with each other.
+	unique bool
 }
 
 // NewSchema compiles a JSON Schema 2020-12 whose root type is object. It never
@@ -66,7 +68,7 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Schema{resolved: resolved, root: root, headers: headers, quotes: graph.quotes(graph.root)}, nil
+	return &Schema{resolved: resolved, root: root, headers: headers, quotes: graph.quotes(graph.root), unique: wantsUnique(exact)}, nil
 }
 
 // maxDepth bounds how deep a schema is nested, a property of a property counting
@@ -106,6 +108,9 @@ func (s *Schema) Arguments(raw json.RawMessage) (map[string]any, error) {
 	if s.quotes > 1 && longest > maxQuoted/s.quotes {
 		return nil, fmt.Errorf("a string of %d bytes, or as many of names of one object, are too many for a schema with %d alternatives that say what it may be; want at most %d",
 			longest, s.quotes, maxQuoted/s.quotes)
+	}
+	if s.unique && tooManyAlike(instance) {
+		return nil, fmt.Errorf("more than %d items of one array have the same texts after each other, divided in different ways, which takes too long to compare", maxAlike)
 	}
 	if err := s.resolved.Validate(instance); err != nil {
 		return nil, err
