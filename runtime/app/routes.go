@@ -36,13 +36,14 @@ type parts struct {
 // Nothing of its body is read before the caller is known and allowed in.
 func routes(p parts) http.Handler {
 	limits := p.config.Limits
+	requestBytes := cmp.Or(limits.RequestBytes, config.DefaultRequestBytes)
 	endpoint := chain(p.mcp,
 		httpmw.Identify,
 		// Whatever is answered, a script of an allowed origin may read it.
 		httpmw.AllowOrigin(p.resource, p.config.AllowedOrigins, p.responder),
 		httpmw.Recover(p.logger, p.responder),
 		httpmw.LimitConcurrency(cmp.Or(limits.ConcurrentRequests, config.DefaultConcurrentRequests), p.responder),
-		httpmw.BoundBody(cmp.Or(limits.RequestBytes, config.DefaultRequestBytes)),
+		httpmw.BoundBody(requestBytes),
 		httpmw.AllowHost(p.resource, p.responder),
 		httpmw.Authenticate(p.authenticator, p.dpop, p.policy, p.responder),
 		httpmw.Trace(p.tracer, p.endpoint()),
@@ -50,7 +51,7 @@ func routes(p parts) http.Handler {
 		httpmw.RequireDoor(p.policy, p.responder),
 		httpmw.UseProof(p.policy, p.responder),
 		httpmw.RefuseCodings(p.responder),
-		httpmw.LimitDepth(p.responder),
+		httpmw.LimitDepth(requestBytes, p.responder),
 		httpmw.JudgeLate(p.admission.ended, p.authenticator, p.dpop, p.policy, p.responder),
 		httpmw.LimitBatch(p.limiter, burstOf(p.config.RateLimit), p.responder),
 		httpmw.DropCredentials,

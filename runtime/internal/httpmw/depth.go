@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"unicode/utf8"
@@ -17,19 +16,22 @@ import (
 const MaxDepth = 64
 
 // LimitDepth refuses bodies that are nested too deep. It comes after the door:
-// nothing of a stranger's body is read.
-func LimitDepth(r *Responder) func(http.Handler) http.Handler {
+// nothing of a stranger's body is read. What it reads, of at most maxBytes, it holds
+// until the request is answered.
+func LimitDepth(maxBytes int64, r *Responder) func(http.Handler) http.Handler {
+	held := newBodies(maxBytes)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 			if req.Body == nil || req.Body == http.NoBody {
 				next.ServeHTTP(w, req)
 				return
 			}
-			body, err := io.ReadAll(req.Body)
+			body, done, err := held.read(req)
 			if err != nil {
 				r.Refuse(w, req, bodyRefusal(err))
 				return
 			}
+			defer done()
 			if compile.Depth(body) > MaxDepth {
 				r.Refuse(w, req, Refusal{Status: http.StatusBadRequest, Error: "nested_too_deep", Reason: "nested_too_deep"})
 				return
@@ -82,6 +84,12 @@ func WantsProgress(ctx context.Context) bool {
 	return m != nil && m.progress
 }
 
+// HasLargeBody tells whether the request holds a share of the memory for bodies.
+func HasLargeBody(ctx context.Context) bool {
+	m, _ := ctx.Value(messageKey{}).(*message)
+	return m != nil && len(m.body) >= smallBody
+}
+
 // batchSize counts the elements of an array; what is no array is one message.
 func batchSize(body []byte) int {
 	if trimmed := bytes.TrimLeft(body, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '[' {
@@ -92,11 +100,4 @@ func batchSize(body []byte) int {
 		return maxBatch + 1 // what is not understood is not let in
 	}
 	return len(elements)
-}
-
-func bodyRefusal(err error) Refusal {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return Refusal{Status: http.StatusRequestEntityTooLarge, Error: "request_too_large", Reason: "request_too_large"}
-	}
-	return Refusal{Status: http.StatusBadRequest, Error: "invalid_request", Reason: "body_not_read"}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	"github.com/modelcontextprotocol/go-sdk/mcp"
 
 	"github.com/securedmcp/operator/runtime/internal/admission"
@@ -31,6 +32,8 @@ const (
 	maxStreams         = 1024
 	maxStreamsOfCaller = 32
 )
+
+var errLargeSubscription = &jsonrpc.Error{Code: jsonrpc.CodeInvalidParams, Message: "a subscription of more than 16 KiB"}
 
 // streams are the open subscriptions/listen requests of a server. A stream ends
 // with what let its caller in, see lasting, or with the configuration that did: the
@@ -108,6 +111,9 @@ func (s *streams) middleware(c *Config) mcp.Middleware {
 func (s *streams) listen(ctx context.Context, next mcp.MethodHandler, req mcp.Request, c *Config) (mcp.Result, error) {
 	if version(req.GetExtra()) < firstStateless {
 		return nil, errNoMethod
+	}
+	if httpmw.HasLargeBody(ctx) { // a stream would hold it for as long as it lasts
+		return nil, errLargeSubscription
 	}
 	principal, outcome := authn.FromContext(ctx), policy.OutcomeFrom(ctx)
 	if principal == nil || outcome == nil {
