@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 )
 
 // Encode writes c in the form that Decode reads, always the same bytes for the
@@ -99,17 +98,17 @@ func walkValue(dec *json.Decoder, path string) error {
 }
 
 func walkObject(dec *json.Decoder, path string) error {
-	var seen []string
+	seen := map[string]bool{} // a schema may have thousands of properties
 	for dec.More() {
 		tok, err := dec.Token()
 		if err != nil {
 			return fmt.Errorf("decoding RuntimeConfig: %w", err)
 		}
 		key, _ := tok.(string)
-		if slices.Contains(seen, key) {
+		if seen[key] {
 			return fmt.Errorf("decoding RuntimeConfig: %s.%s appears twice", path, key)
 		}
-		seen = append(seen, key)
+		seen[key] = true
 		if err := walkValue(dec, path+"."+key); err != nil {
 			return err
 		}
