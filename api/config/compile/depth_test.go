@@ -2,6 +2,7 @@ package compile
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -49,4 +50,26 @@ func depthOf(v any) int {
 		return deepest + 1
 	}
 	return 0
+}
+
+func TestManySchemasBelowALongNameAreRefused(t *testing.T) {
+	below := func(name, n int) json.RawMessage {
+		return json.RawMessage(`{"type":"object","properties":{"` + strings.Repeat("k", name) + `":{"properties":{` + strings.Repeat("#", n) + `"z":{}}}}}`)
+	}
+	for _, tc := range []struct {
+		name, n int
+		ok      bool
+	}{{100_000, 0, true}, {100, 5000, true}, {100_000, 5000, false}} {
+		raw := string(below(tc.name, tc.n))
+		var b strings.Builder
+		for i, part := range strings.Split(raw, "#") {
+			if b.WriteString(part); i < tc.n {
+				fmt.Fprintf(&b, `"a%d":{},`, i)
+			}
+		}
+		_, err := NewSchema(json.RawMessage(b.String()))
+		if (err == nil) != tc.ok || err != nil && !strings.Contains(err.Error(), "below long names") {
+			t.Errorf("%d schemas below a name of %d: %v", tc.n, tc.name, err)
+		}
+	}
 }

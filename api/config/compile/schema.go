@@ -32,6 +32,9 @@ func NewSchema(raw json.RawMessage) (*Schema, error) {
 	if deep := Depth(raw); deep > maxDepth {
 		return nil, fmt.Errorf("is nested %d deep; at most %d are allowed", deep, maxDepth)
 	}
+	if err := checkWays(raw); err != nil {
+		return nil, err
+	}
 	root := new(jsonschema.Schema)
 	if err := json.Unmarshal(raw, root); err != nil {
 		return nil, fmt.Errorf("is not a JSON Schema: %w", misshapen(raw, err))
