@@ -46,7 +46,8 @@ type Tool struct {
 	// inputSchema is the JSON Schema (2020-12) of the arguments, with root type object. It is kept as is, shown to clients, and every call
 	// is checked against it. An argument that is a string, integer or boolean and has x-mcp-header is repeated by clients in the header
 	// Mcp-Param- and that name, and a call whose header says something else is refused. It may be nested 128 deep, and
-	// its regular expressions may come to 20000 instructions; beyond, it is InvalidSpec. One field manager owns it whole.
+	// as many schemas may judge one value one by the other; its regular expressions may come to 20000 instructions, and
+	// the names on the ways to its schemas to 16 MiB; beyond, it is InvalidSpec. One field manager owns it whole.
 	// +required
 	// +structType=atomic
 	// +kubebuilder:validation:Schemaless

@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -26,7 +27,7 @@ func TestLargeBodiesShareMemory(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	refused := make(chan *http.Response)
+	refused := make(chan *runtimetest.Response)
 	for range 3 { // of a mebibyte each, where two are a share
 		go func() {
 			if resp := f.withhold(ctx, one); resp != nil {
@@ -35,9 +36,8 @@ func TestLargeBodiesShareMemory(t *testing.T) {
 		}()
 	}
 	resp := <-refused
-	_ = resp.Body.Close()
-	if resp.StatusCode != http.StatusServiceUnavailable || resp.Header.Get("Retry-After") != "1" {
-		t.Errorf("beyond the share: status %d, Retry-After %q; want 503, 1", resp.StatusCode, resp.Header.Get("Retry-After"))
+	if resp.Status != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "1" {
+		t.Errorf("beyond the share: status %d, Retry-After %q; want 429, 1", resp.Status, resp.Header.Get("Retry-After"))
 	}
 	if got := large(other); got != http.StatusOK {
 		t.Errorf("another caller: status %d, want 200", got)
@@ -52,7 +52,7 @@ func TestLargeBodiesShareMemory(t *testing.T) {
 
 // withhold sends all but the last byte of a request and returns its answer, nil if
 // the context ends before one comes.
-func (f fixture) withhold(ctx context.Context, token string) *http.Response {
+func (f fixture) withhold(ctx context.Context, token string) *runtimetest.Response {
 	body := io.MultiReader(strings.NewReader(strings.Repeat(" ", config.DefaultRequestBytes-1)), until{ctx})
 	req := f.NewRequest(runtimetest.Request{Token: token}).WithContext(ctx)
 	req.Body, req.ContentLength, req.GetBody = io.NopCloser(body), config.DefaultRequestBytes, nil
@@ -60,7 +60,8 @@ func (f fixture) withhold(ctx context.Context, token string) *http.Response {
 	if err != nil {
 		return nil
 	}
-	return resp
+	defer resp.Body.Close()
+	return &runtimetest.Response{Status: resp.StatusCode, Header: resp.Header}
 }
 
 // until is a body that sends nothing until the context ends.
@@ -69,6 +70,72 @@ type until struct{ ctx context.Context }
 func (u until) Read([]byte) (int, error) {
 	<-u.ctx.Done()
 	return 0, io.EOF
+}
+
+// Who has a tool that takes long holds a place for each call of it.
+func TestOneCallerLeavesPlacesToOthers(t *testing.T) {
+	entered, release := make(chan struct{}), make(chan struct{})
+	api := runtimetest.NewAPI(t, func(http.ResponseWriter, *http.Request) {
+		entered <- struct{}{}
+		<-release
+	})
+	f := startWith(t, func(c *config.RuntimeConfig) { c.Limits.ConcurrentRequests, c.Upstreams[0].HTTP.URL = 4, api.URL })
+	one, other := f.token("invoices:read"), f.issuer.Token(oauthtest.Claims{"scope": "invoices:read", "sub": "another"})
+	done := make(chan int)
+	for range 3 {
+		go func() { done <- f.lookup(one).Status }()
+		<-entered
+	}
+	resp := f.Do(runtimetest.Request{Token: one})
+	if resp.Status != http.StatusTooManyRequests || resp.Header.Get("Retry-After") != "1" {
+		t.Errorf("beyond the share: status %d, Retry-After %q; want 429, 1", resp.Status, resp.Header.Get("Retry-After"))
+	}
+	if got := f.status(other); got != http.StatusOK {
+		t.Errorf("another caller: status %d, want 200", got)
+	}
+	close(release)
+	for range 3 {
+		if got := <-done; got != http.StatusOK {
+			t.Errorf("a call: status %d, want 200", got)
+		}
+	}
+	if got := f.status(one); got != http.StatusOK {
+		t.Errorf("after them: status %d, want 200", got)
+	}
+}
+
+// A large answer takes its size several times until the client has it. Those who come
+// for more meanwhile wait, the others do not.
+func TestLargeAnswersShareMemory(t *testing.T) {
+	large := `{"a":"` + strings.Repeat("a", 3<<20) + `"}`
+	api := runtimetest.NewAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, large)
+	})
+	f := startWith(t, func(c *config.RuntimeConfig) { c.Upstreams[0].HTTP.URL = api.URL })
+	one, other := f.token("invoices:read"), f.issuer.Token(oauthtest.Claims{"scope": "invoices:read", "sub": "another"})
+
+	conn := f.dial(t)
+	must(t, conn.(*net.TCPConn).SetReadBuffer(64<<10))
+	must(t, f.NewRequest(runtimetest.Call(one, "lookup_invoice", map[string]any{"invoiceId": "1"})).Write(conn))
+	_, err := conn.Read(make([]byte, 1)) // the answer has begun, and goes no further
+	must(t, err)
+
+	waits := make(chan int, 1)
+	go func() { waits <- f.lookup(one).Status }()
+	runtimetest.Eventually(t, "the second call", func() bool { return len(api.Requests()) == 2 }, f.Logs)
+	if got := f.lookup(other); got.Status != http.StatusOK || len(got.Body) < len(large) {
+		t.Errorf("another caller: status %d, %d bytes; want 200 and the whole", got.Status, len(got.Body))
+	}
+	select {
+	case <-waits:
+		t.Error("one caller has the memory of two large answers")
+	default:
+	}
+	must(t, conn.Close())
+	if got := <-waits; got != http.StatusOK {
+		t.Errorf("the second call: status %d, want 200", got)
+	}
 }
 
 func TestASubscriptionHoldsNoLargeBody(t *testing.T) {

@@ -48,6 +48,7 @@ func routes(p parts) http.Handler {
 		httpmw.Authenticate(p.authenticator, p.dpop, p.policy, p.responder),
 		httpmw.Trace(p.tracer, p.endpoint()),
 		httpmw.LimitRate(p.limiter, p.responder),
+		httpmw.ShareConcurrency(p.responder),
 		httpmw.RequireDoor(p.policy, p.responder),
 		httpmw.UseProof(p.policy, p.responder),
 		httpmw.RefuseCodings(p.responder),
@@ -59,6 +60,7 @@ func routes(p parts) http.Handler {
 		httpmw.CheckVersion(p.responder),
 		httpmw.IgnoreSessions,
 		httpmw.DecodeNames,
+		httpmw.ShareAnswers(cmp.Or(limits.ResponseBytes, config.DefaultResponseBytes)),
 		httpmw.Denials(p.responder),
 	)
 	metadata := metadataHandler(p.config)

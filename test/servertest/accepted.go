@@ -31,7 +31,7 @@ func changes() map[string]func(o object) {
 		"a resource with a port":               func(o object) { o.resource("https://mcp.example.com:8443/a/b") },
 		"a resource with an upper-case host":   func(o object) { o.resource("HTTPS://MCP.example.com/A") },
 		"a resource with every path character": func(o object) { o.resource("https://mcp.example.com/a.b/..c/-._~!$&'()*+,;=:@") },
-		"a resource that looks well-known": func(o object) { o.resource("https://mcp.example.com/.well-known-tools") },
+		"a resource that looks well-known":     func(o object) { o.resource("https://mcp.example.com/.well-known-tools") },
 		"an issuer with a trailing slash":      func(o object) { o.set("https://tenant.example.com/", "spec", "issuer") },
 		"an issuer with a path":                func(o object) { o.set("https://id.example.com/realms/a", "spec", "issuer") },
 		"an audience that is no URI":           func(o object) { o.set("billing", "spec", "audience") },

@@ -6,7 +6,6 @@ import (
 	"math/bits"
 	"strings"
 	"testing"
-	"time"
 )
 
 // divided returns n ways to divide one text into eight.
@@ -69,13 +68,9 @@ func TestUniqueItemsAreNotComparedForLong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := withArgument(t, tc.schema)
-			began := time.Now()
 			_, err := s.Arguments(json.RawMessage(`{"a":[` + strings.Join(tc.items, ",") + `]}`))
 			if err == nil || !strings.Contains(err.Error(), "takes too long to compare") {
 				t.Errorf("%v; want a refusal that says what takes too long", err)
-			}
-			if took := time.Since(began); took > 10*time.Second {
-				t.Errorf("judging took %s", took)
 			}
 		})
 	}

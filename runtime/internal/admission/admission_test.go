@@ -58,6 +58,46 @@ func TestWhoWaitsLeavesTheirPlaceToOthers(t *testing.T) {
 	other.Leave()
 }
 
+func TestOneCallerLeavesPlacesToOthers(t *testing.T) {
+	g := NewGate(4)
+	var held []*Pass
+	for range 3 {
+		p := enter(t, g, "a")
+		if !p.Claim("flood") {
+			t.Fatal("a caller may have three of four places")
+		}
+		held = append(held, p)
+	}
+	p := enter(t, g, "a")
+	if p.Claim("flood") {
+		t.Error("one caller has every place")
+	}
+	if !p.Claim("another") {
+		t.Error("another has none")
+	}
+	// Who comes back from waiting finds their share as full as anybody.
+	err := held[0].Wait(func() {
+		p.Leave()
+		p = enter(t, g, "a")
+		if !p.Claim("flood") {
+			t.Error("the place of who waits is not free")
+		}
+	})
+	if !errors.Is(err, ErrFull) {
+		t.Errorf("coming back to a share that is taken: error %v, want ErrFull", err)
+	}
+	for _, p := range append(held, p) {
+		p.Leave()
+		p.Leave()
+	}
+	if len(g.slots) != 0 || len(g.byCaller) != 0 {
+		t.Errorf("%d places are taken, by %v", len(g.slots), g.byCaller)
+	}
+	if !enter(t, NewGate(1), "a").Claim("alone") {
+		t.Error("nobody may have the only place")
+	}
+}
+
 func TestOneSourceCannotFillTheRoom(t *testing.T) {
 	r := NewRoom(8)
 	var leave []func()

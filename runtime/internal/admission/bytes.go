@@ -1,12 +1,32 @@
 package admission
 
-import "sync"
+import (
+	"math"
+	"runtime/debug"
+	"sync"
+)
 
-// leastBytes is what a Bytes has at least: a pod has 128 MiB unless somebody says
-// otherwise, and a body takes several times its size while it is worked on.
-const leastBytes = 8 << 20
+const (
+	// usualMemory is what a pod has unless somebody says otherwise.
+	usualMemory = 128 << 20
+	// shareOfMemory is the part of it that request bodies may have, and that large
+	// answers may have: a twelfth. Both take several times their size while they are
+	// decoded and encoded.
+	shareOfMemory = 12
+)
 
-// Bytes is memory that requests share, of which one caller may have a quarter.
+// pool is the memory for something of which one may have most bytes, and the part of it
+// that one caller may have: a quarter, or one of the largest.
+func pool(most int64) (limit, share int64) {
+	memory := debug.SetMemoryLimit(-1) // GOMEMLIMIT
+	if memory == math.MaxInt64 {
+		memory = usualMemory
+	}
+	limit = max(memory/shareOfMemory, most)
+	return limit, max(limit/shareOfSource, most)
+}
+
+// Bytes is memory that requests share.
 type Bytes struct {
 	limit, share int64
 
@@ -15,23 +35,26 @@ type Bytes struct {
 	byCaller map[string]int64
 }
 
-// NewBytes returns a Bytes of which one caller's share is at least that of one
-// request of most.
+// NewBytes returns a Bytes for what has at most so many bytes.
 func NewBytes(most int64) *Bytes {
-	limit := max(leastBytes, shareOfSource*most)
-	return &Bytes{limit: limit, share: limit / shareOfSource, byCaller: map[string]int64{}}
+	limit, share := pool(most)
+	return &Bytes{limit: limit, share: share, byCaller: map[string]int64{}}
 }
 
-// Take takes n for a caller, which Give gives back, or returns false.
-func (b *Bytes) Take(caller string, n int64) bool {
+// Take takes n for a caller, which Give gives back. It returns ErrFull where all is
+// taken, and ErrShare where the caller's share is.
+func (b *Bytes) Take(caller string, n int64) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.total+n > b.limit || b.byCaller[caller]+n > b.share {
-		return false
+	switch {
+	case b.byCaller[caller]+n > b.share:
+		return ErrShare
+	case b.total+n > b.limit:
+		return ErrFull
 	}
 	b.total += n
 	b.byCaller[caller] += n
-	return true
+	return nil
 }
 
 // Give gives n back.

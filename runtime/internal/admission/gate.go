@@ -6,24 +6,54 @@ package admission
 import (
 	"context"
 	"errors"
+	"sync"
 	"sync/atomic"
 )
 
-// ErrFull says that there is no place.
-var ErrFull = errors.New("no place is free")
+// ErrFull says that there is no place, and ErrShare that the caller has had their part.
+var (
+	ErrFull  = errors.New("no place is free")
+	ErrShare = errors.New("the caller has as much as one may have")
+)
 
 // shareOfSource is the part of a Room that one source may fill: a quarter.
 const shareOfSource = 4
 
-// Gate bounds the requests that are worked on at once.
+// restOfCaller is the part of a Gate that one caller leaves to the others: a quarter.
+const restOfCaller = 4
+
+// Gate bounds the requests that are worked on at once, and how many of them are one
+// caller's.
 type Gate struct {
 	slots   chan struct{}
+	share   int
 	waiting *Room
+
+	mu       sync.Mutex
+	byCaller map[string]int
 }
 
 // NewGate returns a Gate for limit requests, beside which as many may wait.
 func NewGate(limit int) *Gate {
-	return &Gate{slots: make(chan struct{}, limit), waiting: NewRoom(limit)}
+	return &Gate{slots: make(chan struct{}, limit), share: limit - limit/restOfCaller, waiting: NewRoom(limit), byCaller: map[string]int{}}
+}
+
+func (g *Gate) claim(caller string) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.byCaller[caller] >= g.share {
+		return false
+	}
+	g.byCaller[caller]++
+	return true
+}
+
+func (g *Gate) unclaim(caller string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.byCaller[caller]--; g.byCaller[caller] == 0 {
+		delete(g.byCaller, caller)
+	}
 }
 
 // Enter lets a request in, or returns false. The source tells where it comes from,
@@ -39,6 +69,7 @@ type Pass struct {
 	gate   *Gate
 	source func() string
 	inside atomic.Bool
+	caller string // of whose share the place is, empty before Claim
 }
 
 func (p *Pass) enter() bool {
@@ -51,11 +82,28 @@ func (p *Pass) enter() bool {
 	}
 }
 
+// Claim counts the place as one of the caller's, or returns false where the caller has
+// as many as one may have. Only the goroutine that entered may call it, once.
+func (p *Pass) Claim(caller string) bool {
+	if p == nil {
+		return true
+	}
+	if !p.gate.claim(caller) {
+		return false
+	}
+	p.caller = caller
+	return true
+}
+
 // Leave gives the place back. Calls after the first do nothing.
 func (p *Pass) Leave() {
-	if p != nil && p.inside.CompareAndSwap(true, false) {
-		<-p.gate.slots
+	if p == nil || !p.inside.CompareAndSwap(true, false) {
+		return
 	}
+	if p.caller != "" {
+		p.gate.unclaim(p.caller)
+	}
+	<-p.gate.slots
 }
 
 // Source is where the request comes from.
@@ -67,8 +115,8 @@ func (p *Pass) Source() string {
 }
 
 // Wait gives the place up while wait runs, and takes one again. It returns
-// ErrFull where there was no place to wait or is none to come back to; wait has
-// not run in the first case. Only the goroutine that entered may call it.
+// ErrFull where there was no place to wait or is none to come back to, or none that the
+// caller may have; wait has not run in the first case. Only the goroutine that entered may call it.
 func (p *Pass) Wait(wait func()) error {
 	if p == nil {
 		wait()
@@ -83,6 +131,12 @@ func (p *Pass) Wait(wait func()) error {
 	wait()
 	if !p.enter() {
 		return ErrFull
+	}
+	if caller := p.caller; caller != "" {
+		p.caller = ""
+		if !p.Claim(caller) {
+			return ErrFull
+		}
 	}
 	return nil
 }

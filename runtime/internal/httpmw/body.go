@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/securedmcp/operator/runtime/internal/admission"
 	"github.com/securedmcp/operator/runtime/internal/authn"
@@ -13,9 +12,6 @@ import (
 // smallBody is what a body may have without a share of the memory for bodies: most
 // have less, and limits.concurrentRequests bounds how many there are.
 const smallBody = 16 << 10
-
-// errNoMemory says that the bodies that are held leave no room for another.
-var errNoMemory = errors.New("too many large bodies are held at once")
 
 // BoundBody bounds the request body in bytes: reading past them fails.
 func BoundBody(maxBytes int64) func(http.Handler) http.Handler {
@@ -73,9 +69,9 @@ func (b *bodies) read(req *http.Request) (body []byte, done func(), err error) {
 			continue
 		}
 		more := min(int64(cap(body)), max(b.most+1-int64(cap(body)), 1))
-		if !b.memory.Take(caller, more) {
+		if err := b.memory.Take(caller, more); err != nil {
 			done()
-			return nil, nil, errNoMemory
+			return nil, nil, err
 		}
 		held += more
 		body = append(make([]byte, 0, int64(cap(body))+more), body...)
@@ -92,13 +88,14 @@ func (b *bodies) first(length int64) int64 {
 }
 
 func bodyRefusal(err error) Refusal {
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case tooLarge:
 		return Refusal{Status: http.StatusRequestEntityTooLarge, Error: "request_too_large", Reason: "request_too_large"}
-	}
-	if errors.Is(err, errNoMemory) {
-		return Refusal{
-			Status: http.StatusServiceUnavailable, Error: "temporarily_unavailable", RetryAfter: time.Second, Reason: "overloaded",
-		}
+	case errors.Is(err, admission.ErrShare):
+		return tooMany
+	case errors.Is(err, admission.ErrFull):
+		return overloaded
 	}
 	return Refusal{Status: http.StatusBadRequest, Error: "invalid_request", Reason: "body_not_read"}
 }

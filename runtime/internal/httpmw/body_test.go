@@ -37,7 +37,7 @@ func TestBodiesAreReadWholeAndGivenBack(t *testing.T) {
 	if _, _, err := held.read(req); err == nil {
 		t.Error("a body that broke off was read")
 	}
-	if !held.memory.Take("s", 2<<20) {
-		t.Error("not all was given back")
+	if err := held.memory.Take("s", 2<<20); err != nil {
+		t.Errorf("not all was given back: %v", err)
 	}
 }

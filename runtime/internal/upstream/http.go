@@ -27,11 +27,13 @@ var (
 	ErrTooLarge    = errors.New("the upstream's answer is larger than is allowed")
 	ErrRedirect    = errors.New("the upstream answered with a redirect, which is not followed")
 	ErrLeft        = errors.New("the call was given up before the upstream had answered")
+	ErrBusy        = errors.New("too many large answers are being passed on")
 	ErrStatus      = errors.New("the upstream answered with a status that is none of a whole answer")
 )
 
 // Observer is told of each call: its answer is "2xx" to "5xx", "timeout", "error",
-// or "left" where it was the caller who did not wait.
+// "left" where it was the caller who did not wait, or "busy" where there was no memory
+// for a large answer in time.
 type Observer interface {
 	UpstreamAnswered(upstream, answer string, took time.Duration)
 }
@@ -138,12 +140,9 @@ func (h *HTTP) do(ctx context.Context, r Request) (*Response, error) {
 	case resp.StatusCode >= 300 && resp.StatusCode < 400:
 		return nil, ErrRedirect
 	}
-	body, err := io.ReadAll(io.LimitReader(resp.Body, h.maxBytes+1))
+	body, err := h.read(ctx, resp)
 	if err != nil {
-		return nil, classify(err)
-	}
-	if int64(len(body)) > h.maxBytes {
-		return nil, ErrTooLarge
+		return nil, err
 	}
 	return &Response{Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: body}, nil
 }
@@ -185,6 +184,8 @@ func answerClass(resp *Response, err error) string {
 		return "timeout"
 	case errors.Is(err, ErrLeft):
 		return "left"
+	case errors.Is(err, ErrBusy):
+		return "busy"
 	case err != nil:
 		return "error"
 	}

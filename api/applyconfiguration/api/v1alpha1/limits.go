@@ -9,11 +9,14 @@ package v1alpha1
 //
 // Limits bound what one request, and all of them together, may cost one pod.
 type LimitsApplyConfiguration struct {
-	// requestBytes bounds the body of a request, in bytes; a larger one is answered 413. Default: 1048576, 1 MiB.
+	// requestBytes bounds the body of a request, in bytes; a larger one is answered 413. Those of more than 16 KiB share
+	// a twelfth of the memory of the pod, and are answered 503, or 429 to a caller who has a quarter of that, beyond it. Default: 1048576, 1 MiB.
 	RequestBytes *int64 `json:"requestBytes,omitempty"`
-	// responseBytes bounds the answer of an upstream, in bytes; a larger one is a tool error. Default: 4194304, 4 MiB.
+	// responseBytes bounds the answer of an upstream, in bytes; a larger one is a tool error. Those of more than
+	// 256 KiB share a twelfth of the memory of the pod, and wait for it within the timeout of their upstream. Default: 4194304, 4 MiB.
 	ResponseBytes *int64 `json:"responseBytes,omitempty"`
-	// concurrentRequests is how many requests one pod works on at once; more are answered 503 with Retry-After. Default: 1024.
+	// concurrentRequests is how many requests one pod works on at once, three quarters of them of one caller, a subject by way of a
+	// client; more are answered 503, and more of one caller 429, with Retry-After. Default: 1024.
 	ConcurrentRequests *int32 `json:"concurrentRequests,omitempty"`
 }
 
