@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,7 +31,9 @@ func (f fixture) holdBack(t *testing.T, token string, meanwhile func()) (status 
 	must(t, req.Header.Write(conn))
 	began := time.Now()
 	fmt.Fprintf(conn, "\r\n%s", body[:1])
-	time.Sleep(heldBack / 3) // the header is judged meanwhile, which nothing shows
+	runtimetest.Eventually(t, "the header to be judged", func() bool {
+		return strings.Contains(metricsOf(f), `securedmcp_token_verifications_total{result="ok"} 1`)
+	}, f.Logs)
 	meanwhile()
 	time.Sleep(time.Until(began.Add(heldBack)))
 	_, err = conn.Write(body[1:])
