@@ -48,16 +48,18 @@ func (r *Reconciler) objectToLeftBehind(ctx context.Context, s *scope, server *v
 	if !exposed(server) {
 		return nil, nil
 	}
+	found, err := r.leftBehindIngress(ctx, server)
+	if err != nil || found == nil && r.apis.missing(httpRoute) != "" {
+		return nil, err
+	}
 	own, err := r.routes(ctx, server)
-	if err != nil {
+	if err != nil || slices.ContainsFunc(own, func(c child) bool { return leadsTo(routesOf(c.live), server) }) {
 		return nil, err
 	}
-	if slices.ContainsFunc(own, func(c child) bool { return leadsTo(routesOf(c.live), server) }) {
-		return nil, nil
-	}
-	found, err := r.leftBehind(ctx, server)
-	if found == nil || err != nil {
-		return nil, err
+	if found == nil {
+		if found, err = r.leftBehindHTTPRoute(ctx, server); found == nil || err != nil {
+			return nil, err
+		}
 	}
 	s.soonest(strangersPeriod) // nobody owns it, so no watch tells of its end
 	return &objection{v1alpha1.ReasonResourceConflict, fmt.Sprintf(
@@ -65,33 +67,34 @@ func (r *Reconciler) objectToLeftBehind(ctx context.Context, s *scope, server *v
 		server.Spec.Resource, client.ObjectKeyFromObject(found), kindOf(found))}, nil
 }
 
-// leftBehind returns a route that was left behind and that is one of server's, nil if there
-// is none.
-func (r *Reconciler) leftBehind(ctx context.Context, server *v1alpha1.SecuredMCPServer) (client.Object, error) {
-	routes, key := desired.Routes(server.Spec.Resource), client.ObjectKeyFromObject(server)
-	for _, route := range routes {
+// leftBehindIngress returns an Ingress that was left behind and has a route of server's, nil
+// if there is none. An index finds it, so that those who have none to fear pay for nothing.
+func (r *Reconciler) leftBehindIngress(ctx context.Context, server *v1alpha1.SecuredMCPServer) (client.Object, error) {
+	for _, route := range desired.Routes(server.Spec.Resource) {
 		var some networkingv1.IngressList
 		if err := r.client.List(ctx, &some, client.MatchingFields{leftBehindIndex: route}, client.DisableReadYourWritesConsistency); err != nil {
 			return nil, fmt.Errorf("looking for Ingresses that were left behind: %w", err)
 		}
 		for i := range some.Items {
-			if client.ObjectKeyFromObject(&some.Items[i]) != key {
+			if client.ObjectKeyFromObject(&some.Items[i]) != client.ObjectKeyFromObject(server) {
 				return &some.Items[i], nil
 			}
 		}
 	}
-	if r.apis.missing(httpRoute) != "" {
-		return nil, nil
-	}
+	return nil, nil
+}
+
+// leftBehindHTTPRoute looks at all of them: there is no index of a kind that may come and go.
+func (r *Reconciler) leftBehindHTTPRoute(ctx context.Context, server *v1alpha1.SecuredMCPServer) (client.Object, error) {
 	var all unstructured.UnstructuredList
 	all.SetGroupVersionKind(httpRoute.version.WithKind(httpRoute.kind + "List"))
-	// There is no index of a kind that may come and go.
 	if err := r.client.List(ctx, &all, client.UnsafeDisableDeepCopy, client.DisableReadYourWritesConsistency); err != nil {
 		return nil, fmt.Errorf("looking for HTTPRoutes that were left behind: %w", err)
 	}
+	routes := desired.Routes(server.Spec.Resource)
 	for i := range all.Items {
 		o := &all.Items[i]
-		if isLeftBehind(o) && client.ObjectKeyFromObject(o) != key && shareClaims(routes, plainly(httpRoutes(o))) {
+		if isLeftBehind(o) && client.ObjectKeyFromObject(o) != client.ObjectKeyFromObject(server) && shareClaims(routes, plainly(httpRoutes(o))) {
 			return o.DeepCopy(), nil
 		}
 	}
