@@ -54,6 +54,21 @@ func numbers() []string {
 	return items
 }
 
+// nothings are made of null and false: 2^12 items.
+func nothings() []string {
+	var items []string
+	for choice := range 1 << 12 {
+		item := make([]string, 12)
+		for i := range item {
+			if item[i] = "null"; choice>>i&1 == 1 {
+				item[i] = "false"
+			}
+		}
+		items = append(items, "["+strings.Join(item, ",")+"]")
+	}
+	return items
+}
+
 func TestUniqueItemsAreNotComparedForLong(t *testing.T) {
 	unique := `{"type":"array","uniqueItems":true}`
 	for name, tc := range map[string]struct {
@@ -63,6 +78,7 @@ func TestUniqueItemsAreNotComparedForLong(t *testing.T) {
 		"texts divided in many ways":  {unique, divided(6000)},
 		"names and values":            {unique, objects(divided(6000))},
 		"numbers and texts like them": {unique, numbers()},
+		"null and false":              {unique, nothings()},
 		"within an alternative":       {`{"anyOf":[{"type":"string"},{"UniqueItems":true}]}`, divided(6000)},
 		"one beside many that differ": {unique, append(divided(6000)[:17], plain(6000)...)},
 	} {
@@ -108,5 +124,25 @@ func TestUniqueItemsAreWhatTheySay(t *testing.T) {
 	elsewhere := withArgument(t, `{"type":"object","properties":{"u":{"uniqueItems":true}}}`)
 	if _, err := elsewhere.Arguments(json.RawMessage(`{"a":{"v":[` + strings.TrimSuffix(strings.Repeat(`["x"],`, 100), ",") + `]}}`)); err != nil {
 		t.Error(err)
+	}
+}
+
+// Arguments are nested 64 deep at most, and what is inside is in each array around it.
+func TestItemsAreLookedAtOnceHoweverDeep(t *testing.T) {
+	s := withArgument(t, `{"type":"object","properties":{"u":{"uniqueItems":true}}}`)
+	took := func(deep int) float64 {
+		items := "[" + strings.TrimSuffix(strings.Repeat("1,", 20_000), ",") + "]"
+		for range deep {
+			items = "[" + strings.Repeat("0,", maxAlike) + items + "]"
+		}
+		raw := json.RawMessage(`{"a":{"v":` + items + `}}`)
+		return testing.AllocsPerRun(1, func() {
+			if _, err := s.Arguments(raw); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+	if flat, deep := took(0), took(58); deep > 3*flat {
+		t.Errorf("%.0f allocations, and %.0f where the same is nested", flat, deep)
 	}
 }
