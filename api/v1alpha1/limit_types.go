@@ -3,14 +3,16 @@ package v1alpha1
 // Limits bound what one request, and all of them together, may cost one pod.
 type Limits struct {
 	// requestBytes bounds the body of a request, in bytes; a larger one is answered 413. Those of more than 16 KiB share
-	// a twelfth of the memory of the pod, and are answered 503, or 429 to a caller who has a quarter of that, beyond it. Default: 1048576, 1 MiB.
+	// a twelfth of the memory of the pod, of which one caller has a quarter, but room for one of the largest; beyond, the answer is
+	// 503 or, to who has had their share, 429. Default: 1048576, 1 MiB.
 	// +optional
 	// +kubebuilder:validation:Minimum=1024
 	// +kubebuilder:validation:Maximum=67108864
 	RequestBytes int64 `json:"requestBytes,omitempty"`
 
-	// responseBytes bounds the answer of an upstream, in bytes; a larger one is a tool error. Those of more than
-	// 256 KiB share a twelfth of the memory of the pod, and wait for it within the timeout of their upstream. Default: 4194304, 4 MiB.
+	// responseBytes bounds the answer of an upstream, in bytes, and those of a batch together; a larger one is a tool error. Those of
+	// more than 256 KiB share a twelfth of the memory of the pod, as requestBytes has it, and wait for that within the timeout of
+	// their upstream. Default: 4194304, 4 MiB.
 	// +optional
 	// +kubebuilder:validation:Minimum=1024
 	// +kubebuilder:validation:Maximum=67108864

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -135,6 +136,29 @@ func TestLargeAnswersShareMemory(t *testing.T) {
 	must(t, conn.Close())
 	if got := <-waits; got != http.StatusOK {
 		t.Errorf("the second call: status %d, want 200", got)
+	}
+}
+
+// The calls of a batch run at once, and their answers do not say how large they are. They
+// have as much as one answer may have.
+func TestABatchHasLargeAnswers(t *testing.T) {
+	large := `{"a":"` + strings.Repeat("a", 1<<20) + `"}`
+	api := runtimetest.NewAPI(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, large[:400<<10])
+		_ = http.NewResponseController(w).Flush()
+		_, _ = io.WriteString(w, large[400<<10:])
+	})
+	f := startWith(t, func(c *config.RuntimeConfig) { c.Upstreams[0].HTTP.URL = api.URL })
+	for calls, errors := range map[int]int{3: 0, 5: 2} {
+		all := make([]string, calls)
+		for i := range all {
+			all[i] = fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"lookup_invoice","arguments":{"invoiceId":"1"}}}`, i+1)
+		}
+		resp := f.Do(runtimetest.Request{Token: f.token("invoices:read"), Version: "2025-03-26", Body: "[" + strings.Join(all, ",") + "]"})
+		if n := strings.Count(string(resp.Body), `"isError":true`); resp.Status != http.StatusOK || n != errors || len(resp.Body) < 3*len(large) {
+			t.Errorf("%d calls: status %d, %d bytes, %d errors, want %d", calls, resp.Status, len(resp.Body), n, errors)
+		}
 	}
 }
 

@@ -283,7 +283,7 @@ type Limits struct {
 	// RequestBytes bounds a request's body. Default 1 MiB.
 	RequestBytes int64 `json:"requestBytes,omitempty"`
 	// ResponseBytes bounds the answer of an upstream or of a builtin tool. Those of
-	// upstreams share memory if they are large. Default 4 MiB.
+	// upstreams share memory if they are large, and of a batch they have it together. Default 4 MiB.
 	ResponseBytes int64 `json:"responseBytes,omitempty"`
 	// ConcurrentRequests is how many requests are worked on at once, and three quarters
 	// of it how many of one caller; more are answered 503 or 429. Default 1024.

@@ -2,17 +2,31 @@ package admission
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"golang.org/x/sync/semaphore"
 )
 
-// Answers is the memory that large answers of upstreams share. Who finds none waits,
-// since the call has been made: each caller behind their own other answers, and then
-// behind those of everyone.
+const (
+	// freeAnswer is what the answers of one request may have without memory that is
+	// shared: most have less, and the places bound how many there are.
+	freeAnswer = 256 << 10
+	// waitingAnswers is how many requests may wait for memory, each with a free part of
+	// its answer: together they take 16 MiB.
+	waitingAnswers = 64
+)
+
+// ErrLarge says that the answers of one request come to more than one answer may.
+var ErrLarge = errors.New("the answers are too large together")
+
+// Answers is the memory that requests with large answers of upstreams share. Who finds
+// none waits, since the call has been made: behind the caller's own other requests, and
+// then behind those of everyone.
 type Answers struct {
-	all   *semaphore.Weighted
-	share int64
+	most, share int64
+	all         *semaphore.Weighted
+	waiting     *Room
 
 	mu      sync.Mutex
 	callers map[string]*callerAnswers
@@ -24,10 +38,13 @@ type callerAnswers struct {
 	users  int
 }
 
-// NewAnswers returns an Answers for what has at most so many bytes.
+// NewAnswers returns an Answers for requests whose answers have at most so many bytes.
 func NewAnswers(most int64) *Answers {
 	limit, share := pool(most)
-	return &Answers{all: semaphore.NewWeighted(limit), share: share, callers: map[string]*callerAnswers{}}
+	return &Answers{
+		most: most, share: share, all: semaphore.NewWeighted(limit),
+		waiting: NewRoom(waitingAnswers), callers: map[string]*callerAnswers{},
+	}
 }
 
 func (a *Answers) enter(caller string) *semaphore.Weighted {
@@ -52,93 +69,146 @@ func (a *Answers) leave(caller string) {
 	}
 }
 
-// take takes n and returns how to give it back.
-func (a *Answers) take(ctx context.Context, caller string, n int64, wait bool) (give func(), err error) {
-	own := a.enter(caller)
-	if err := acquire(ctx, own, n, wait); err != nil {
-		a.leave(caller)
-		return nil, err
-	}
-	if err := acquire(ctx, a.all, n, wait); err != nil {
-		own.Release(n)
-		a.leave(caller)
-		return nil, err
-	}
-	return func() {
-		a.all.Release(n)
-		own.Release(n)
-		a.leave(caller)
-	}, nil
+// lease is memory of one request.
+type lease struct {
+	answers *Answers
+	caller  string
+	own     *semaphore.Weighted
+	held    int64
 }
 
-func acquire(ctx context.Context, memory *semaphore.Weighted, n int64, wait bool) error {
-	if wait {
-		return memory.Acquire(ctx, n)
+func (a *Answers) take(ctx context.Context, caller string, n int64) (*lease, error) {
+	l := &lease{answers: a, caller: caller, own: a.enter(caller), held: n}
+	if err := l.acquire(ctx); err != nil {
+		a.leave(caller)
+		return nil, err
 	}
-	if !memory.TryAcquire(n) {
+	return l, nil
+}
+
+func (l *lease) acquire(ctx context.Context) error {
+	if l.own.TryAcquire(l.held) {
+		if l.answers.all.TryAcquire(l.held) {
+			return nil
+		}
+		l.own.Release(l.held)
+	}
+	leave, ok := l.answers.waiting.Enter(l.caller)
+	if !ok {
 		return ErrFull
+	}
+	defer leave()
+	if err := l.own.Acquire(ctx, l.held); err != nil {
+		return err
+	}
+	if err := l.answers.all.Acquire(ctx, l.held); err != nil {
+		l.own.Release(l.held)
+		return err
 	}
 	return nil
 }
 
-// Answer is the memory of one request's answer. A nil Answer is that of work that
-// nothing bounds.
+// keep gives back what is more than n.
+func (l *lease) keep(n int64) {
+	if more := l.held - n; more > 0 {
+		l.answers.all.Release(more)
+		l.own.Release(more)
+		l.held = n
+	}
+}
+
+func (l *lease) give() {
+	l.keep(0)
+	l.answers.leave(l.caller)
+}
+
+// Answer is the memory of what one request is answered with. A nil Answer is that of work
+// that nothing bounds.
 type Answer struct {
 	answers *Answers
 	caller  string
+	calls   int
 
-	mu    sync.Mutex
-	asked bool
-	given bool
-	held  []func()
+	// turn is held by the one call whose large answer is being read.
+	turn  chan struct{}
+	read  int64
+	lease *lease
+	ended bool
 }
 
-// Take takes n bytes, of at most what NewAnswers was told, and waits for them until the
-// context ends. Only what a request takes first waits: a batch that waited for more
-// would wait for itself. It finds room for the rest at once, or gets ErrFull.
-func (a *Answer) Take(ctx context.Context, n int64) error {
+// Free is how much of an answer a call may read before it asks for memory.
+func (a *Answer) Free() int64 {
 	if a == nil {
-		return nil
+		return freeAnswer
 	}
-	a.mu.Lock()
-	first := !a.asked
-	a.asked = true
-	a.mu.Unlock()
-	give, err := a.answers.take(ctx, a.caller, n, first)
-	if err != nil {
-		return err
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.given { // the request ended meanwhile
-		give()
-		return ErrFull
-	}
-	a.held = append(a.held, give)
-	return nil
+	return freeAnswer / int64(a.calls)
 }
 
-// Give gives all of it back, once the answer has been written.
-func (a *Answer) Give() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.given = true
-	for _, give := range a.held {
-		give()
+// Begin waits until a call may read an answer that is larger than Free, of n bytes at
+// most: for memory, and for the answers of other calls of the same batch. The memory is of
+// the request, so that no call waits for what another holds, and they have as much as one
+// answer may. It returns how much may be read of n, and end, which has to be called with
+// how much was. It returns ErrFull where too many wait, and ErrLarge where nothing is left.
+func (a *Answer) Begin(ctx context.Context, n int64) (room int64, end func(read int64), err error) {
+	if a == nil {
+		return n, func(int64) {}, nil
 	}
-	a.held = nil
+	select {
+	case a.turn <- struct{}{}:
+	case <-ctx.Done():
+		return 0, nil, ctx.Err()
+	}
+	room = min(n, a.answers.most-a.read)
+	if err := a.begin(ctx, n, room); err != nil {
+		<-a.turn
+		return 0, nil, err
+	}
+	return room, a.end, nil
+}
+
+func (a *Answer) begin(ctx context.Context, n, room int64) (err error) {
+	switch {
+	case a.ended:
+		return ErrFull
+	case room <= 0:
+		return ErrLarge
+	case a.lease != nil:
+		return nil
+	case a.calls > 1:
+		n = a.answers.most
+	}
+	a.lease, err = a.answers.take(ctx, a.caller, n)
+	return err
+}
+
+func (a *Answer) end(read int64) {
+	if a.read += read; a.calls == 1 {
+		a.lease.keep(a.read)
+	}
+	<-a.turn
+}
+
+// End gives everything back, once the request has been answered. A call that its caller
+// has left may still be reading; it ends within its timeout.
+func (a *Answer) End() {
+	a.turn <- struct{}{}
+	defer func() { <-a.turn }()
+	a.ended = true
+	if a.lease != nil {
+		a.lease.give()
+	}
 }
 
 type answerKey struct{}
 
-// WithAnswer returns a context that carries the memory of a caller's answer, which has
-// to be given back.
-func (a *Answers) WithAnswer(ctx context.Context, caller string) (context.Context, *Answer) {
-	answer := &Answer{answers: a, caller: caller}
+// WithAnswer returns a context that carries the memory for what a caller's request of so
+// many calls is answered with. It has to be ended.
+func (a *Answers) WithAnswer(ctx context.Context, caller string, calls int) (context.Context, *Answer) {
+	answer := &Answer{answers: a, caller: caller, calls: calls, turn: make(chan struct{}, 1)}
 	return context.WithValue(ctx, answerKey{}, answer), answer
 }
 
-// AnswerFrom returns the memory of the request's answer, or nil.
+// AnswerFrom returns the memory for the answer of the context's request, or nil.
 func AnswerFrom(ctx context.Context) *Answer {
 	a, _ := ctx.Value(answerKey{}).(*Answer)
 	return a
