@@ -101,17 +101,6 @@ func (r *Reconciler) leftBehindHTTPRoute(ctx context.Context, server *v1alpha1.S
 	return nil, nil
 }
 
-// routesOf are the routes of an Ingress or HTTPRoute, as desired.Routes has them.
-func routesOf(o client.Object) []string {
-	switch o := o.(type) {
-	case *networkingv1.Ingress:
-		return ingressRoutes(o)
-	case *unstructured.Unstructured:
-		return httpRoutes(o)
-	}
-	return nil
-}
-
 func kindOf(route client.Object) string {
 	if _, ok := route.(*networkingv1.Ingress); ok {
 		return kindIngress

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/securedmcp/operator/api/v1alpha1"
 	"github.com/securedmcp/operator/controllers/internal/desired"
@@ -48,6 +49,17 @@ func leadsTo(routes []string, server *v1alpha1.SecuredMCPServer) bool {
 // edited marks a route that is not as the operator makes them: it routes more than
 // its path, or leads elsewhere. Nobody heals a route that is outgoing.
 const edited = "*"
+
+// routesOf are the routes of an Ingress or HTTPRoute, as desired.Routes has them.
+func routesOf(o client.Object) []string {
+	switch o := o.(type) {
+	case *networkingv1.Ingress:
+		return ingressRoutes(o)
+	case *unstructured.Unstructured:
+		return httpRoutes(o)
+	}
+	return nil
+}
 
 // ingressRoutes are the routes of an Ingress, as desired.Routes has them.
 func ingressRoutes(in *networkingv1.Ingress) []string {
