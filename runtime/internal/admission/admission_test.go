@@ -90,8 +90,8 @@ func TestOneCallerLeavesPlacesToOthers(t *testing.T) {
 		p.Leave()
 		p.Leave()
 	}
-	if len(g.slots) != 0 || len(g.byCaller) != 0 {
-		t.Errorf("%d places are taken, by %v", len(g.slots), g.byCaller)
+	if len(g.slots) != 0 || len(g.callers.of) != 0 {
+		t.Errorf("%d places are taken, by %v", len(g.slots), g.callers.of)
 	}
 	if !enter(t, NewGate(1), "a").Claim("alone") {
 		t.Error("nobody may have the only place")

@@ -3,7 +3,6 @@ package admission
 import (
 	"math"
 	"runtime/debug"
-	"sync"
 )
 
 const (
@@ -27,42 +26,14 @@ func pool(most int64) (limit, share int64) {
 }
 
 // Bytes is memory that requests share.
-type Bytes struct {
-	limit, share int64
-
-	mu       sync.Mutex
-	total    int64
-	byCaller map[string]int64
-}
+type Bytes struct{ memory *shares }
 
 // NewBytes returns a Bytes for what has at most so many bytes.
-func NewBytes(most int64) *Bytes {
-	limit, share := pool(most)
-	return &Bytes{limit: limit, share: share, byCaller: map[string]int64{}}
-}
+func NewBytes(most int64) *Bytes { return &Bytes{newShares(pool(most))} }
 
 // Take takes n for a caller, which Give gives back. It returns ErrFull where all is
 // taken, and ErrShare where the caller's share is.
-func (b *Bytes) Take(caller string, n int64) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	switch {
-	case b.byCaller[caller]+n > b.share:
-		return ErrShare
-	case b.total+n > b.limit:
-		return ErrFull
-	}
-	b.total += n
-	b.byCaller[caller] += n
-	return nil
-}
+func (b *Bytes) Take(caller string, n int64) error { return b.memory.take(caller, n) }
 
 // Give gives n back.
-func (b *Bytes) Give(caller string, n int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.total -= n
-	if b.byCaller[caller] -= n; b.byCaller[caller] == 0 {
-		delete(b.byCaller, caller)
-	}
-}
+func (b *Bytes) Give(caller string, n int64) { b.memory.give(caller, n) }

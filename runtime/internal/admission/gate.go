@@ -6,7 +6,6 @@ package admission
 import (
 	"context"
 	"errors"
-	"sync"
 	"sync/atomic"
 )
 
@@ -26,33 +25,16 @@ const restOfCaller = 4
 // caller's.
 type Gate struct {
 	slots   chan struct{}
-	share   int
+	callers *shares
 	waiting *Room
-
-	mu       sync.Mutex
-	byCaller map[string]int
 }
 
 // NewGate returns a Gate for limit requests, beside which as many may wait.
 func NewGate(limit int) *Gate {
-	return &Gate{slots: make(chan struct{}, limit), share: limit - limit/restOfCaller, waiting: NewRoom(limit), byCaller: map[string]int{}}
-}
-
-func (g *Gate) claim(caller string) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.byCaller[caller] >= g.share {
-		return false
-	}
-	g.byCaller[caller]++
-	return true
-}
-
-func (g *Gate) unclaim(caller string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.byCaller[caller]--; g.byCaller[caller] == 0 {
-		delete(g.byCaller, caller)
+	return &Gate{
+		slots:   make(chan struct{}, limit),
+		callers: newShares(int64(limit), int64(limit-limit/restOfCaller)),
+		waiting: NewRoom(limit),
 	}
 }
 
@@ -88,7 +70,7 @@ func (p *Pass) Claim(caller string) bool {
 	if p == nil {
 		return true
 	}
-	if !p.gate.claim(caller) {
+	if p.gate.callers.take(caller, 1) != nil {
 		return false
 	}
 	p.caller = caller
@@ -101,7 +83,7 @@ func (p *Pass) Leave() {
 		return
 	}
 	if p.caller != "" {
-		p.gate.unclaim(p.caller)
+		p.gate.callers.give(p.caller, 1)
 	}
 	<-p.gate.slots
 }
